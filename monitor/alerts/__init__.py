@@ -1,0 +1,1 @@
+"""Edges: tell people. One file per kind."""

@@ -1,0 +1,1 @@
+"""Words: what Seedwatch talks about. Standard library only."""

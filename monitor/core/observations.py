@@ -1,0 +1,29 @@
+"""The judge's input: one cluster, which is one test at one provider at one look."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from monitor.core.placements import Placement
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """The copies of one test at one provider, as they stood at one look.
+
+    `look` is 0 for the first judgement of the cluster; higher numbers are later
+    looks at the same copies. `features` are what the message can be blamed for, as
+    "kind:value": url, track, dkim, ip, esp, attach. `regions` maps a seed to its
+    region, where it has one. Contaminated copies are left out by whoever builds this.
+    """
+
+    id: str  # stable: the same cluster and look give the same id
+    at: datetime
+    sent_at: datetime
+    test: str
+    sender: str
+    provider: str
+    look: int
+    features: frozenset[str]
+    placements: Mapping[str, Placement]  # seed address -> placement
+    regions: Mapping[str, str]

@@ -1,0 +1,147 @@
+"""What the line needs from the world outside; each edge is one kind of one of these."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from monitor.core.campaigns import Found, Handover, Letter, Wanted
+
+
+class Transport(Protocol):
+    """Hands letters to mail servers. (The room is `senders/`; a *sender* is who is judged.)"""
+
+    def send(self, letters: Sequence[Letter]) -> Iterator[Handover]:
+        """Hand over *letters* in order, yielding each outcome as soon as it is known.
+
+        The caller writes an outcome down before it asks for the next one, so that a
+        crash leaves at most one letter in doubt. Trouble with the server as a whole is
+        a FAILED or DEFERRED handover for every letter that it concerns, not an error.
+
+        Raises:
+            TransportRefusedError: the server refuses us altogether; a person must act.
+        """
+        ...
+
+
+class Mailbox(Protocol):
+    """A seed mailbox that we may read but never change.
+
+    Reading leaves no trace: no flag set, nothing moved, nothing loaded, because
+    engagement would train the very filter we measure.
+    """
+
+    def look(self, wanted: Sequence[Wanted]) -> list[Found]:
+        """Say where each of *wanted* is now; one that is nowhere is left out.
+
+        Raises:
+            MailboxLockedError: sign-in refused, or a wrong certificate.
+            MailboxBusyError: try again later.
+        """
+        ...
+
+    def read(self, message_id: str, *, limit: int) -> bytes | None:
+        """Return the first *limit* bytes of a copy found earlier, or None if it is gone.
+
+        Raises: as `look`.
+        """
+        ...
+
+    def close(self) -> None:
+        """End the connection, if one is open. Never raises."""
+        ...
+
+
+class LinkState(StrEnum):
+    OK = "ok"
+    WARNED = "warned"  # a page stands between the reader and the target
+    BLOCKED = "blocked"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkVerdict:
+    """What became of one link of a received copy."""
+
+    url: str  # as it stands in the received copy
+    state: LinkState
+    rewritten: bool  # by the provider
+    detail: str = ""
+
+
+class LinkChecker(Protocol):
+    """Follows one link as a reader's click would, bounded in size, time and redirects."""
+
+    def check(self, url: str, *, link_hosts: Sequence[str]) -> LinkVerdict:
+        """Follow *url*; `link_hosts` are the provider's own rewriting hosts. Never raises."""
+        ...
+
+
+class Resolver(Protocol):
+    """Asks the DNS."""
+
+    def mx(self, domain: str) -> list[str]:
+        """Return the MX host names of *domain*, best first, lower case; [] if none.
+
+        Raises:
+            AgainLaterError: no answer in time.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Advisory:
+    """What a provider published about itself, one version of it."""
+
+    id: str  # MO255463
+    provider: str
+    title: str
+    text: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    published_at: datetime
+    updated_at: datetime
+    is_resolved: bool
+    url: str = ""
+
+
+class StatusFeed(Protocol):
+    """A provider's own account of its health."""
+
+    name: str
+
+    def advisories(self) -> list[Advisory]:
+        """Return what the provider publishes now.
+
+        Raises:
+            AgainLaterError: no answer, or an answer that affirms nothing.
+            PersonNeededError: access refused.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One incident, in one state, told to one person."""
+
+    id: str  # stable: the delivery's idempotency key
+    to: str
+    subject: str
+    text: str
+    html: str
+    message_id: str  # derived from `id`, so that a repeat can be recognised
+    in_reply_to: str = ""  # the incident's first alert, so that mail clients group them
+
+
+class Alerter(Protocol):
+    """One kind of route."""
+
+    def tell(self, alert: Alert) -> None:
+        """Deliver *alert*.
+
+        Raises:
+            AgainLaterError: the channel may work later.
+            PersonNeededError: this recipient or channel is refused for good.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""Edges: what providers publish about themselves. One file per kind."""

@@ -1,0 +1,1 @@
+"""Facts to verdicts: pure statistics, no clock, no rows, no network."""

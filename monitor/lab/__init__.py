@@ -1,0 +1,1 @@
+"""Simulated providers on the loopback: real SMTP and IMAP, scripted faults."""

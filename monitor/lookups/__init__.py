@@ -1,0 +1,1 @@
+"""Edges: ask the DNS, follow a link."""

@@ -1,0 +1,1 @@
+"""Edges out: hand letters to mail servers. One file per kind."""

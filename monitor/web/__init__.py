@@ -1,0 +1,1 @@
+"""Show: pages and the API. Never the network."""
