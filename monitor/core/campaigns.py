@@ -10,7 +10,7 @@ class Match(StrEnum):
 
     MESSAGE_ID = "message_id"
     HEADER = "header"
-    BODY_TOKEN = "body_token"
+    BODY = "body"
     WEAK = "weak"  # From, subject and time only
 
 
