@@ -1,0 +1,133 @@
+"""Incident events as rows; an incident is the fold of its events."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from monitor.core.incidents import (
+    Cause,
+    Direction,
+    Evidence,
+    Incident,
+    IncidentEvent,
+    Tally,
+    fold,
+)
+from monitor.store.tables import IncidentEventRow
+
+_OWN_COLUMNS = {"incident", "at", "state", "cause", "provider", "feature", "sender", "sentence"}
+_TIMES = ("start", "start_low", "start_high")
+
+
+def append(session: Session, event: IncidentEvent) -> IncidentEventRow:
+    """Add *event* to the story of its incident; the caller commits."""
+    newest = session.exec(
+        select(func.max(IncidentEventRow.seq)).where(
+            col(IncidentEventRow.incident) == event.incident
+        )
+    ).one()
+    row = IncidentEventRow(
+        incident=event.incident,
+        seq=(newest or 0) + 1,
+        at=event.at,
+        state=event.state,
+        cause=event.cause,
+        provider=event.provider,
+        feature=event.feature,
+        sender=event.sender,
+        sentence=event.sentence,
+        body=_body(event),
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def one(session: Session, incident: str) -> tuple[Incident, list[IncidentEvent]] | None:
+    """Return an incident with its events, oldest first; None if there is no such one."""
+    rows = session.exec(
+        select(IncidentEventRow)
+        .where(col(IncidentEventRow.incident) == incident)
+        .order_by(col(IncidentEventRow.seq))
+    ).all()
+    events = [decode(row) for row in rows]
+    return (fold(events), events) if events else None
+
+
+def all_incidents(session: Session) -> list[Incident]:
+    """Return every incident, the one opened last first."""
+    rows = session.exec(
+        select(IncidentEventRow).order_by(col(IncidentEventRow.incident), col(IncidentEventRow.seq))
+    ).all()
+    stories = (
+        fold(decode(row) for row in story) for _, story in groupby(rows, lambda r: r.incident)
+    )
+    return sorted(stories, key=lambda i: (i.opened_at, i.id), reverse=True)
+
+
+def after(session: Session, event_id: int) -> list[IncidentEventRow]:
+    """Return the events with a row id above *event_id*, in the order of writing."""
+    return list(
+        session.exec(
+            select(IncidentEventRow)
+            .where(col(IncidentEventRow.id) > event_id)
+            .order_by(col(IncidentEventRow.id))
+        ).all()
+    )
+
+
+def decode(row: IncidentEventRow) -> IncidentEvent:
+    """Return the event that *row* holds."""
+    body = row.body
+    return IncidentEvent(
+        at=row.at,
+        incident=row.incident,
+        state=row.state,
+        cause=row.cause,
+        provider=row.provider,
+        feature=row.feature,
+        sender=row.sender,
+        sentence=row.sentence,
+        start=_moment(body["start"]),
+        start_low=_moment(body["start_low"]),
+        start_high=_moment(body["start_high"]),
+        posterior={Cause(cause): share for cause, share in body["posterior"].items()},
+        reason=body["reason"],
+        esp=body["esp"],
+        seed=body["seed"],
+        direction=Direction(body["direction"]),
+        hit=tuple(body["hit"]),
+        spared=tuple(body["spared"]),
+        tests=tuple(body["tests"]),
+        evidence=_evidence(body["evidence"]),
+    )
+
+
+def _body(event: IncidentEvent) -> dict[str, Any]:
+    body = {k: v for k, v in asdict(event).items() if k not in _OWN_COLUMNS}
+    for name in _TIMES:
+        body[name] = getattr(event, name).astimezone(UTC).isoformat()
+    body["posterior"] = {str(cause): share for cause, share in event.posterior.items()}
+    return body
+
+
+def _evidence(body: Mapping[str, Any]) -> Evidence:
+    return Evidence(
+        hit=_tallies(body["hit"]),
+        spared=_tallies(body["spared"]),
+        controls=_tallies(body["controls"]),
+        placements=dict(body["placements"]),
+    )
+
+
+def _tallies(rows: Iterable[Mapping[str, Any]]) -> tuple[Tally, ...]:
+    return tuple(Tally(**row) for row in rows)
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
