@@ -29,6 +29,13 @@ def json_column() -> Any:  # noqa: ANN401 - SQLModel's Field is typed so
     return Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
 
 
+def saved(row_id: int | None) -> int:
+    """Return the id of a row that has been flushed, which the database has set by then."""
+    if row_id is None:
+        raise ValueError("this row has not been written yet")
+    return row_id
+
+
 class OrganisationRow(SQLModel, table=True):
     """A tenant. Every row below belongs to one, directly or through its parent."""
 
@@ -248,12 +255,17 @@ class ObservationRow(SQLModel, table=True):
 
 
 class JudgeStateRow(SQLModel, table=True):
-    """The judge's snapshot: its state after all observations up to `observation_id`."""
+    """The judge's snapshot: its state after all observations up to `observation_id`.
+
+    Events of observations up to `judged_id` are written already: replaying what came
+    after the snapshot must not write them again.
+    """
 
     __tablename__ = "judge_state"
 
     scope: str = Field(primary_key=True, max_length=64)
-    observation_id: int
+    observation_id: int = 0
+    judged_id: int = 0
     saved_at: datetime
     body: dict[str, Any] = json_column()
 
@@ -297,6 +309,7 @@ class AlertRow(SQLModel, table=True):
     created_at: datetime
     due_at: datetime
     attempts: int = 0
+    started_at: datetime | None = None  # of an attempt whose outcome is not written yet
     error: str = Field(default="", max_length=1000)
     sent_at: datetime | None = None
     dead_at: datetime | None = None

@@ -1,0 +1,92 @@
+"""Check: follow one link of a received copy, as the provider rewrote it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlmodel import Session, col, select
+
+from monitor.core.clock import Clock
+from monitor.core.ports import LinkChecker, LinkVerdict, Mailbox
+from monitor.store import jobs
+from monitor.store.tables import CopyRow, LinkCheckRow, SeedRow
+
+# After the first sight of a copy. A link that was fine on delivery may be blocked later:
+# the provider judges it anew on every click.
+AGAIN = tuple(timedelta(hours=h) for h in (2, 8, 24))
+BODY_LIMIT = 256 * 1024  # bytes of a copy that are read for its links
+LINKS = 3  # of one copy that are followed
+
+
+@dataclass(frozen=True, slots=True)
+class LinkEdges:
+    """What a check needs from outside."""
+
+    open_mailbox: Callable[[SeedRow], Mailbox]
+    read_links: Callable[[bytes], list[str]]  # bytes of a message -> its links
+    checker: LinkChecker
+
+
+def check(
+    session: Session,
+    *,
+    args: Mapping[str, int | str],
+    edges: LinkEdges,
+    link_hosts: tuple[str, ...],
+    clock: Clock,
+) -> None:
+    """Follow the rewritten links of one copy, and put the next check of them.
+
+    Only links that point to the provider's own rewriting host are followed: what the
+    sender's own links do is none of the provider's doing, and a click on them might count.
+
+    Args:
+        args: test, provider, copy, and look: the number of this check.
+    """
+    test_id, provider, look = int(args["test"]), str(args["provider"]), int(args["look"])
+    links = _known_links(session, test_id, provider)
+    if not links:
+        copy = session.get_one(CopyRow, int(args["copy"]))
+        seed = session.get_one(SeedRow, copy.seed_id)
+        session.commit()
+        raw = edges.open_mailbox(seed).read(copy.message_id, limit=BODY_LIMIT)
+        links = [u for u in edges.read_links(raw or b"") if _is_rewritten(u, link_hosts)][:LINKS]
+    verdicts = [edges.checker.check(url, link_hosts=link_hosts) for url in links]
+    for verdict in verdicts:
+        session.add(_row(verdict, test_id, provider, clock))
+    if verdicts and look < len(AGAIN):
+        jobs.put(
+            session,
+            "check",
+            {**args, "look": look + 1},
+            unique_key=f"check:{test_id}:{provider}:{look + 1}",
+            due_at=clock.now() + AGAIN[look],
+        )
+
+
+def _known_links(session: Session, test_id: int, provider: str) -> list[str]:
+    """The links of an earlier check: the copy itself may have been removed since."""
+    return list(
+        session.exec(
+            select(LinkCheckRow.url)
+            .where(col(LinkCheckRow.test_id) == test_id, col(LinkCheckRow.provider) == provider)
+            .distinct()
+        ).all()
+    )
+
+
+def _is_rewritten(url: str, link_hosts: tuple[str, ...]) -> bool:
+    host = url.partition("://")[2].partition("/")[0].lower()
+    return any(host == known or host.endswith("." + known) for known in link_hosts)
+
+
+def _row(verdict: LinkVerdict, test_id: int, provider: str, clock: Clock) -> LinkCheckRow:
+    return LinkCheckRow(
+        test_id=test_id,
+        provider=provider,
+        url=verdict.url[:2000],
+        state=verdict.state,
+        rewritten=verdict.rewritten,
+        detail=verdict.detail[:500],
+        checked_at=clock.now(),
+    )

@@ -1,0 +1,82 @@
+"""Create: a campaign becomes a placement test, with its copies and the work due for it."""
+
+import random
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel import Session
+
+from monitor.core.errors import BadInputError
+from monitor.evidence import stamp
+from monitor.evidence.features import features
+from monitor.store import jobs, placement_tests, seeds
+from monitor.store.tables import CampaignRow, SenderRow, TestRow, saved
+
+# When the judge is told how a test stands, after the send time. The first look at 30
+# minutes catches slow deliveries; the later ones catch removal after delivery, whose
+# detection can be no faster than these steps (research: add 30 min and 4 h).
+JUDGED = tuple(timedelta(minutes=m) for m in (32, 62, 122, 242, 482, 1442, 2882))
+
+
+def create(  # noqa: PLR0913 - a test is made of just these
+    session: Session,
+    campaign: CampaignRow,
+    *,
+    seed_list_id: int,
+    idempotency_key: str,
+    send_at: datetime,
+    now: datetime,
+    rng: random.Random,
+    meta: dict[str, Any] | None = None,
+) -> TestRow:
+    """Write a test with everything that is due for it; the caller commits.
+
+    Using *idempotency_key* again returns the test that it made the first time.
+
+    Raises:
+        BadInputError: the seed list is empty.
+    """
+    sender = session.get_one(SenderRow, campaign.sender_id)
+    members = seeds.of_list(session, seed_list_id)
+    if not members:
+        raise BadInputError(
+            "seed list", str(seed_list_id), "has no seeds", remedy="Import some first."
+        )
+    token = stamp.new_token(rng)
+    test = placement_tests.create(
+        session,
+        TestRow(
+            organisation_id=campaign.organisation_id,
+            campaign_id=saved(campaign.id),
+            seed_list_id=seed_list_id,
+            uid=f"{rng.getrandbits(64):016x}",
+            token=token,
+            idempotency_key=idempotency_key,
+            created_at=now,
+            send_at=send_at,
+            features=placement_tests.feature_list(_features(campaign, sender)),
+            meta=meta or {},
+        ),
+        members,
+        name_copy=lambda number: stamp.message_id(token, number, sender.from_domain),
+    )
+    jobs.put(
+        session,
+        "observe",
+        {"test": test.id, "look": 0},
+        unique_key=f"observe:{test.id}:0",
+        due_at=test.send_at + JUDGED[0],
+    )
+    return test
+
+
+def _features(campaign: CampaignRow, sender: SenderRow) -> frozenset[str]:
+    return features(
+        placement_tests.message(campaign),
+        mail_from=sender.mail_from,
+        dkim_domain=sender.dkim_domain,
+        tracking_domain=sender.tracking_domain,
+        ip_prefix=sender.ip_prefix,
+        esp=sender.esp,
+        attach_types=tuple(t for t in campaign.attach_types.split(",") if t),
+    )

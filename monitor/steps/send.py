@@ -1,0 +1,112 @@
+"""Send: hand over the copies of one test at one provider."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from monitor.core.campaigns import Campaign, Handover, Letter, Outcome
+from monitor.core.clock import Clock
+from monitor.core.errors import AgainLaterError
+from monitor.core.placements import LADDER, Placement, Sighting
+from monitor.core.ports import Transport
+from monitor.store import handovers, looks, placement_tests, sightings
+from monitor.store.handovers import OwedCopy
+from monitor.store.tables import CampaignRow, SenderRow, TestRow
+
+# Between attempts, by the number of attempts made. Greylisting opens after minutes;
+# a server that defers for longer than the last step is given up after about a day.
+BACK_OFF = tuple(timedelta(minutes=m) for m in (3, 7, 15, 30, 60, 120, 240, 480, 480))
+
+# compose(campaign, recipient, message_id, token, mail_from, date) -> Letter
+Compose = Callable[[Campaign, str, str, str, str, datetime], Letter]
+
+
+def send(
+    session: Session,
+    *,
+    test_id: int,
+    provider: str,
+    transport: Transport,
+    compose: Compose,
+    clock: Clock,
+) -> None:
+    """Hand over what is owed, one copy at a time, each written down before and after.
+
+    Commits after each copy, so that a crash leaves at most one in doubt; a copy in doubt
+    is never sent again: looking tells whether it went out.
+
+    Raises:
+        AgainLaterError: some copies were deferred; the rest is done.
+    """
+    for doubtful in handovers.resolve_doubts(session, test_id, provider, now=clock.now()):
+        looks.put(session, doubtful.seed_id, provider, due_at=clock.now() + LADDER[0])
+    session.commit()
+    owed = handovers.owed(session, test_id, provider)
+    letters = _letters(session, test_id, owed, compose, clock)
+    waiting = 0
+    for copy, handover in _hand_over(session, owed, letters, transport, clock):
+        waiting += _settle(session, copy, handover, provider, clock.now())
+        session.commit()
+    if waiting:
+        attempts = max(copy.attempts for copy in owed)
+        raise AgainLaterError(
+            f"{provider} deferred {waiting} of {len(owed)} copies.",
+            retry_after=BACK_OFF[min(attempts, len(BACK_OFF) - 1)],
+        )
+
+
+def _letters(
+    session: Session, test_id: int, owed: list[OwedCopy], compose: Compose, clock: Clock
+) -> list[Letter]:
+    test = session.get_one(TestRow, test_id)
+    row = session.get_one(CampaignRow, test.campaign_id)
+    sender = session.get_one(SenderRow, row.sender_id)
+    campaign = placement_tests.message(row)
+    return [
+        compose(
+            campaign, copy.recipient, copy.message_id, test.token, sender.mail_from, clock.now()
+        )
+        for copy in owed
+    ]
+
+
+def _hand_over(
+    session: Session,
+    owed: list[OwedCopy],
+    letters: list[Letter],
+    transport: Transport,
+    clock: Clock,
+) -> Iterator[tuple[OwedCopy, Handover]]:
+    outcomes = transport.send(letters)
+    for copy in owed:
+        attempt = handovers.begin(session, copy, now=clock.now())
+        session.commit()  # from here on, a crash leaves this copy in doubt
+        handover = next(outcomes)
+        handovers.finish(attempt, handover, now=clock.now())
+        session.add(attempt)
+        yield copy, handover
+
+
+def _settle(
+    session: Session, copy: OwedCopy, handover: Handover, provider: str, now: datetime
+) -> int:
+    """Write what follows from one outcome; return 1 if the copy must be tried again."""
+    if handover.outcome in {Outcome.ACCEPTED, Outcome.UNCERTAIN}:
+        looks.put(session, copy.seed_id, provider, due_at=now + LADDER[0])
+        return 0
+    if handover.outcome is Outcome.REJECTED:
+        verdict = Sighting(now, Placement.REJECTED, reason=str(handover.reply or handover.problem))
+        sightings.add(session, [(copy.copy_id, verdict)])
+        return 0
+    if copy.attempts + 1 <= len(BACK_OFF):
+        return 1
+    sightings.add(session, [(copy.copy_id, _given_up(handover, copy, now))])
+    return 0
+
+
+def _given_up(handover: Handover, copy: OwedCopy, now: datetime) -> Sighting:
+    """A provider that defers for a day has refused; a server we never reached says nothing."""
+    tries = f"gave up after {copy.attempts + 1} attempts: {handover.reply or handover.problem}"
+    placement = Placement.REJECTED if handover.outcome is Outcome.DEFERRED else Placement.UNKNOWN
+    return Sighting(now, placement, reason=tries)

@@ -1,0 +1,95 @@
+"""Tell: deliver one owed alert over its route."""
+
+from collections.abc import Callable, Mapping
+
+from sqlmodel import Session
+
+from monitor.core.clock import Clock
+from monitor.core.errors import AgainLaterError, PersonNeededError
+from monitor.core.incidents import IncidentEvent
+from monitor.core.ports import Alert, Alerter
+from monitor.store import alerts, incidents
+from monitor.store.tables import AlertRow, IncidentEventRow, RouteRow
+
+ATTEMPTS = 12  # then the alert is dead, and shown
+
+# event, recipient -> subject, text, html
+Write = Callable[[IncidentEvent, str], tuple[str, str, str]]
+
+
+def tell(
+    session: Session,
+    *,
+    alert_id: int,
+    alerters: Mapping[str, Alerter],
+    write: Write,
+    clock: Clock,
+) -> None:
+    """Deliver the alert once.
+
+    An attempt that was cut off, so that nobody knows whether the alert went out, is not
+    repeated: the alert is marked as in doubt, for a person to see.
+
+    Raises:
+        AgainLaterError: the channel failed for now.
+        PersonNeededError: the channel refused for good; the alert is dead, and shown.
+    """
+    row = session.get_one(AlertRow, alert_id)
+    if row.sent_at is not None or row.dead_at is not None:
+        return
+    if row.started_at is not None:
+        row.dead_at = clock.now()
+        row.error = "in doubt: the program stopped while this alert was being handed over"
+        return
+    alert, kind = _compose(session, row, write)
+    row.subject = alert.subject
+    row.attempts += 1
+    row.started_at = clock.now()
+    session.add(row)
+    session.commit()  # from here on, a crash leaves this alert in doubt
+    _deliver(session, row, alert, alerters, kind, clock)
+
+
+def _compose(session: Session, row: AlertRow, write: Write) -> tuple[Alert, str]:
+    route = session.get_one(RouteRow, row.route_id)
+    event = incidents.decode(session.get_one(IncidentEventRow, row.event_id))
+    subject, text, html = write(event, route.address)
+    alert = Alert(
+        id=f"{row.incident}:{row.state}:{row.cause}:{row.route_id}",
+        to=route.address,
+        subject=subject,
+        text=text,
+        html=html,
+        message_id=row.message_id,
+        in_reply_to=alerts.first_message_id(session, row.incident, row.route_id),
+    )
+    return alert, route.kind
+
+
+def _deliver(
+    session: Session,
+    row: AlertRow,
+    alert: Alert,
+    alerters: Mapping[str, Alerter],
+    kind: str,
+    clock: Clock,
+) -> None:
+    alerter = alerters.get(kind)
+    try:
+        if alerter is None:
+            raise PersonNeededError(
+                f"there is no alerter for routes of kind {kind!r}.",
+                remedy=f"Known kinds: {', '.join(sorted(alerters))}.",
+            )
+        alerter.tell(alert)
+    except PersonNeededError as error:
+        row.error, row.dead_at, row.started_at = str(error)[:1000], clock.now(), None
+        session.commit()
+        raise
+    except AgainLaterError as error:
+        row.error, row.started_at = str(error)[:1000], None
+        row.dead_at = clock.now() if row.attempts >= ATTEMPTS else None
+        session.commit()
+        raise
+    row.sent_at, row.error = clock.now(), ""
+    session.commit()

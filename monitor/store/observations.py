@@ -1,0 +1,157 @@
+"""What the judge is told: clusters as they stood at a look, kept in the order of telling."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from monitor.core.campaigns import Outcome
+from monitor.core.observations import Observation
+from monitor.core.placements import Placement
+from monitor.store.tables import (
+    CampaignRow,
+    CopyRow,
+    HandoverRow,
+    ObservationRow,
+    SeedRow,
+    SenderRow,
+    SightingRow,
+    TestRow,
+    saved,
+)
+
+
+@dataclass(slots=True)
+class _Cluster:
+    placements: dict[str, Placement] = field(default_factory=dict)
+    regions: dict[str, str] = field(default_factory=dict)
+
+
+def observe(session: Session, test_id: int, *, now: datetime) -> list[ObservationRow]:
+    """Write down how every cluster of a test stands; return the new rows.
+
+    A cluster of which nothing is decided yet says nothing, and is left for a later look.
+    Contaminated copies are left out: the mailbox's own lists placed them, not the filter.
+    """
+    test, sender = session.exec(
+        select(TestRow, SenderRow.key)
+        .join(CampaignRow, col(CampaignRow.id) == col(TestRow.campaign_id))
+        .join(SenderRow, col(SenderRow.id) == col(CampaignRow.sender_id))
+        .where(col(TestRow.id) == test_id)
+    ).one()
+    looks = _looks_so_far(session, test_id)
+    new = []
+    for provider, cluster in sorted(_clusters(session, test_id).items()):
+        if not any(p.is_decided for p in cluster.placements.values()):
+            continue
+        look = looks.get(provider, 0)
+        row = ObservationRow(
+            key=f"{test.uid}:{provider}:{look}",
+            test_id=test_id,
+            provider=provider,
+            look=look,
+            at=now,
+            body={
+                "test": test.uid,
+                "sender": sender,
+                "sent_at": test.send_at.isoformat(),
+                "features": test.features["all"],
+                "placements": {seed: str(p) for seed, p in cluster.placements.items()},
+                "regions": cluster.regions,
+            },
+        )
+        session.add(row)
+        new.append(row)
+    session.flush()
+    return new
+
+
+def after(
+    session: Session, observation_id: int, *, until: int | None = None
+) -> Iterator[tuple[int, Observation]]:
+    """Yield (row id, observation) above *observation_id*, in the order of telling."""
+    query = select(ObservationRow).where(col(ObservationRow.id) > observation_id)
+    if until is not None:
+        query = query.where(col(ObservationRow.id) <= until)
+    for row in session.exec(query.order_by(col(ObservationRow.id))):
+        yield saved(row.id), _decode(row)
+
+
+def _looks_so_far(session: Session, test_id: int) -> dict[str, int]:
+    rows = session.exec(
+        select(ObservationRow.provider, func.count())
+        .where(col(ObservationRow.test_id) == test_id)
+        .group_by(ObservationRow.provider)
+    ).all()
+    return dict(rows)
+
+
+def _clusters(session: Session, test_id: int) -> dict[str, _Cluster]:
+    clusters: dict[str, _Cluster] = {}
+    latest = _latest_placements(session, test_id)
+    copies = session.exec(
+        select(CopyRow, SeedRow)
+        .join(SeedRow, col(SeedRow.id) == col(CopyRow.seed_id))
+        .where(col(CopyRow.test_id) == test_id)
+        .order_by(col(SeedRow.address))
+    )
+    for copy, seed in copies:
+        placement, contaminated = latest.get(saved(copy.id), (Placement.PENDING, False))
+        if contaminated:
+            continue
+        cluster = clusters.setdefault(copy.provider, _Cluster())
+        cluster.placements[seed.address] = placement
+        if seed.region:
+            cluster.regions[seed.address] = seed.region
+    return clusters
+
+
+def _latest_placements(session: Session, test_id: int) -> dict[int, tuple[Placement, bool]]:
+    """The latest telling placement of each copy; `unknown` only where nothing else was seen."""
+    found: dict[int, tuple[Placement, bool]] = {}
+    rows = session.exec(
+        select(SightingRow)
+        .join(CopyRow, col(CopyRow.id) == col(SightingRow.copy_id))
+        .where(col(CopyRow.test_id) == test_id)
+        .order_by(col(SightingRow.looked_at))
+    )
+    for row in rows:
+        if row.placement is not Placement.UNKNOWN or row.copy_id not in found:
+            found[row.copy_id] = (row.placement, row.contaminated)
+    return found
+
+
+def is_handed_over(session: Session, test_id: int) -> bool:
+    """Has any copy of the test left the house?"""
+    return (
+        session.exec(
+            select(HandoverRow.id)
+            .join(CopyRow, col(CopyRow.id) == col(HandoverRow.copy_id))
+            .where(
+                col(CopyRow.test_id) == test_id,
+                col(HandoverRow.outcome).in_(
+                    [Outcome.ACCEPTED, Outcome.UNCERTAIN, Outcome.REJECTED]
+                ),
+            )
+        ).first()
+        is not None
+    )
+
+
+def _decode(row: ObservationRow) -> Observation:
+    body: dict[str, Any] = row.body
+    return Observation(
+        id=row.key,
+        at=row.at,
+        sent_at=datetime.fromisoformat(body["sent_at"]),
+        test=body["test"],
+        sender=body["sender"],
+        provider=row.provider,
+        look=row.look,
+        features=frozenset(body["features"]),
+        placements={seed: Placement(word) for seed, word in body["placements"].items()},
+        regions=body["regions"],
+    )
