@@ -1,0 +1,153 @@
+"""Write RFC 5322 messages: fields that cannot be broken out of, bodies with safe lines.
+
+The standard library's EmailMessage folds long Message-IDs into encoded words and picks
+its boundaries at random; a copy must be the same bytes for the same test, so the few
+lines that matter are written here, with the library's codecs.
+"""
+
+import binascii
+import hashlib
+import re
+from email.header import Header
+
+from monitor.core.errors import BadInputError
+
+CRLF = b"\r\n"
+LINE = 76  # characters; RFC 5322 asks for 78 and forbids 998
+
+_FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_NAME = re.compile(r"[!-9;-~]{1,76}")
+_ADDRESS = re.compile(r"[!#$%&'*+/=?^_`{|}~0-9A-Za-z.-]{1,64}@([0-9A-Za-z-]{1,63}\.?){1,40}")
+_PLAIN_PHRASE = re.compile(r"[A-Za-z0-9 !#$%&'*+/=?^_`{|}~-]*")
+_EOL = re.compile(r"\r\n|\r|\n")
+
+
+def text_field(name: str, value: str, *, called: str = "") -> bytes:
+    """Write one unstructured field, folded; other than ASCII as RFC 2047 encoded words.
+
+    Raises:
+        BadInputError: *name* cannot name a field, or *value* holds line breaks or other
+            control characters; `called` is what the person knows the value as.
+    """
+    label = called or name
+    if _NAME.fullmatch(name) is None:
+        raise BadInputError(
+            label, name, "cannot name a header", remedy="Use letters, digits and hyphens."
+        )
+    check_line(label, value)
+    encoded = Header(value, _charset(value), maxlinelen=LINE, header_name=name).encode(
+        linesep="\r\n"
+    )
+    return f"{name}: {encoded}".encode("ascii") + CRLF
+
+
+def raw_field(name: str, value: str) -> bytes:
+    """Write a structured field whose *value* we made ourselves: ASCII, never refolded."""
+    return f"{name}: {value}".encode("ascii") + CRLF
+
+
+def mailbox_field(name: str, display: str, address: str, *, called: str) -> bytes:
+    """Write From or To. *address* must have passed `check_address`.
+
+    Raises:
+        BadInputError: *display* holds line breaks or other control characters.
+    """
+    check_line(called, display)
+    if not display:
+        return raw_field(name, address)
+    phrase = _phrase(name, display)
+    last_line = len(phrase.rpartition("\n")[2]) + len(name) + 2
+    gap = " " if last_line + len(address) + 3 <= LINE else "\r\n "
+    return raw_field(name, f"{phrase}{gap}<{address}>")
+
+
+def check_line(called: str, value: str) -> None:
+    """Refuse text that would break out of its header line.
+
+    Raises:
+        BadInputError: always names the field.
+    """
+    problem = "holds a line break or another control character"
+    if _FORBIDDEN.search(value) is None:
+        if value.isascii() or _is_unicode(value):
+            return
+        problem = "holds half a character (a lone surrogate)"
+    raise BadInputError(called, value, problem, remedy="Write it on one line of plain text.")
+
+
+def check_address(called: str, address: str) -> str:
+    """Return *address* as it may stand in an envelope: ASCII, the domain in IDNA form.
+
+    Raises:
+        BadInputError: no mail address, or one that would need SMTPUTF8 (RFC 6531).
+    """
+    local, at, domain = address.rpartition("@")
+    if not domain.isascii():
+        try:
+            domain = domain.encode("idna").decode("ascii")
+        except UnicodeError:
+            domain = ""
+    ascii_form = f"{local}{at}{domain}"
+    if len(ascii_form) > 254 or _ADDRESS.fullmatch(ascii_form) is None:
+        raise BadInputError(
+            called, address, "is not a mail address", remedy="Write it as name@example.com."
+        )
+    return ascii_form
+
+
+def body(text: str, html: str, *, seed: str) -> bytes:
+    """Write the MIME fields, the empty line and the body, with CRLF.
+
+    Plain text, HTML, or both as multipart/alternative; *seed* decides the boundary, so
+    that the same seed always gives the same bytes.
+    """
+    parts = [_part("plain", text)] if text or not html else []
+    if html:
+        parts.append(_part("html", html))
+    mime_version = raw_field("MIME-Version", "1.0")
+    if len(parts) == 1:
+        return mime_version + parts[0]
+    boundary = "=_" + hashlib.sha256(seed.encode("utf-8", "replace")).hexdigest()[:32]
+    head = raw_field("Content-Type", f'multipart/alternative; boundary="{boundary}"')
+    mark = b"--" + boundary.encode("ascii")
+    # The line end before a boundary belongs to the boundary (RFC 2046 section 5.1.1).
+    inner = b"".join(mark + CRLF + part + CRLF for part in parts)
+    return mime_version + head + CRLF + inner + mark + b"--" + CRLF
+
+
+def _part(subtype: str, text: str) -> bytes:
+    """One body part with its own fields. Quoted-printable keeps every line below 77."""
+    data = _EOL.sub("\r\n", text.rstrip() + "\n").encode("utf-8", "replace")
+    return b"".join(
+        (
+            raw_field("Content-Type", f"text/{subtype}; charset=utf-8"),
+            raw_field("Content-Transfer-Encoding", "quoted-printable"),
+            CRLF,
+            binascii.b2a_qp(data, istext=True),
+        )
+    )
+
+
+def _charset(value: str) -> str:
+    """Encode what is not ASCII, what would not fold, and what looks encoded already."""
+    words_fit = all(len(word) < LINE - 20 for word in value.split(" "))
+    return "us-ascii" if value.isascii() and words_fit and "=?" not in value else "utf-8"
+
+
+def _phrase(name: str, display: str) -> str:
+    """A display name: bare, quoted, or encoded."""
+    if _charset(display) == "utf-8":
+        return str(
+            Header(display, "utf-8", maxlinelen=LINE, header_name=name).encode(linesep="\r\n")
+        )
+    if _PLAIN_PHRASE.fullmatch(display):
+        return display
+    return '"' + display.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _is_unicode(value: str) -> bool:
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
