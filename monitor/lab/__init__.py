@@ -1,1 +1,1 @@
-"""Simulated providers on the loopback: real SMTP and IMAP, scripted faults."""
+"""Simulated mailbox providers over real SMTP and IMAP on loopback, with scripted faults."""

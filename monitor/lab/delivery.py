@@ -1,0 +1,184 @@
+"""From an accepted message to a mailbox, and what happens to it there later."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from monitor.lab.filters import Decision, Place, decide
+from monitor.lab.journal import Record
+from monitor.lab.letters import read_subject, subject_line
+from monitor.lab.links import rewrite
+from monitor.lab.mailboxes import LabMailbox, Message
+from monitor.lab.providers import UNFILTERED_DOMAIN, Profile
+from monitor.lab.rules import Action, Subject
+from monitor.lab.stamps import Receipt, stamp
+from monitor.lab.world import World
+
+DECIDING = (
+    Action.SPAM,
+    Action.QUARANTINE,
+    Action.DROP,
+    Action.TRUST,
+    Action.TAB,
+    Action.DELAY,
+    Action.ZAP,
+    Action.DUPLICATE,
+    Action.AUTH_FAIL,
+    Action.REWRITE_LINKS,
+    Action.DEFER,
+    Action.REJECT,
+)
+TRACES = {
+    Place.INBOX: ("delivered", "Delivered", "Inbox/Folder", ""),
+    Place.SPAM: ("filteredAsSpam", "Junked", "Junk", "Spam"),
+    Place.QUARANTINE: ("quarantined", "Blocked", "Quarantine", "Phish"),
+    Place.DROPPED: ("failed", "Blocked", "Dropped", ""),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One message for one recipient, as the SMTP client handed it over."""
+
+    mail_from: str
+    recipient: str  # lower case, a mailbox of this provider
+    raw: bytes
+    helo: str
+    peer: str
+
+
+class Delivery:
+    """Puts one message into one mailbox, now or later. Called under `World.lock`."""
+
+    def __init__(self, world: World, profile: Profile, arrival: Arrival) -> None:
+        self._world = world
+        self._profile = profile
+        self._arrival = arrival
+        self._mailbox: LabMailbox = world.mailboxes[arrival.recipient]
+        self._subject: Subject = read_subject(arrival.raw, arrival.mail_from, arrival.recipient)
+        self._record: Record | None = None
+
+    def accept(self) -> str:
+        """Decide and deliver; return the SMTP reply if it is refused, else ""."""
+        world = self._world
+        decision = self._decide()
+        if decision.answer:
+            if decision.answer.startswith("5"):
+                self._log(Place.DROPPED, world.now())
+            return decision.answer
+        if decision.deliver_at is None:
+            self._deliver(decision, world.now())
+        else:
+            due = world.started_at + decision.deliver_at
+            self._log(decision.place, world.now(), status="pending")
+            world.agenda.add(due, lambda at: self._deliver(decision, at))
+        return ""
+
+    def _decide(self) -> Decision:
+        if self._arrival.recipient.endswith("@" + UNFILTERED_DOMAIN):
+            return Decision()
+        rules = tuple(self._world.rules(self._profile, *DECIDING))
+        elapsed = self._world.elapsed()
+        return decide(rules, self._subject, seed=self._world.seed, elapsed=elapsed)
+
+    def _deliver(self, decision: Decision, at: datetime) -> None:
+        self._log(decision.place, at)
+        if decision.place is Place.DROPPED:
+            return
+        receipt = Receipt(
+            recipient=self._arrival.recipient,
+            mail_from=self._arrival.mail_from,
+            from_domain=self._subject.from_domain,
+            helo=self._arrival.helo,
+            peer=self._arrival.peer,
+            at=at,
+            place=decision.place,
+            authenticated=decision.authenticated,
+            trusted=decision.trusted,
+        )
+        for _ in range(decision.times):
+            message = self._message(receipt, decision)
+            if decision.place is Place.QUARANTINE:
+                self._quarantine(message, receipt, at)
+                continue
+            folder = "INBOX" if decision.place is Place.INBOX else self._profile.spam
+            self._mailbox.put(message, folder, at)
+            if decision.zap_at is not None and decision.place is Place.INBOX:
+                self._plan_zap(message, receipt, decision)
+
+    def _message(self, receipt: Receipt, decision: Decision) -> Message:
+        raw = self._arrival.raw
+        if decision.rewrites_links:
+            raw = rewrite(raw, self._world.api_url)
+        prefix = stamp(self._profile, receipt)
+        message = Message(prefix, raw, number=self._world.next_number(), tab=decision.tab)
+        if decision.place is Place.INBOX:
+            message.labels = frozenset(("\\Inbox",))
+        return message
+
+    def _plan_zap(self, message: Message, receipt: Receipt, decision: Decision) -> None:
+        assert decision.zap_at is not None
+        due = self._world.started_at + decision.zap_at
+        self._world.agenda.add(
+            due, lambda at: self._zap(message, receipt, at, unread_only=decision.zap_unread_only)
+        )
+
+    def _zap(self, message: Message, receipt: Receipt, at: datetime, *, unread_only: bool) -> None:
+        was_read = any("\\Seen" in e.flags for _, e in self._mailbox.holders(message))
+        if (unread_only and was_read) or not self._mailbox.withdraw(message):
+            return
+        message.labels = frozenset()
+        if self._record is not None:
+            self._record.move(action="Blocked", location="Quarantine")
+        self._quarantine(message, receipt, at)
+
+    def _quarantine(self, message: Message, receipt: Receipt, at: datetime) -> None:
+        if self._profile.removed_to:
+            self._mailbox.put(message, self._profile.removed_to, at)
+        for rule in self._world.rules(self._profile, Action.RESTORE, moment=at):
+            if rule.matches(self._subject, self._world.seed):
+                due = rule.moment(self._subject, self._world.seed, self._world.elapsed(at))
+                self._world.agenda.add(
+                    self._world.started_at + due,
+                    lambda at: self._restore(message, receipt, at),
+                )
+                return
+
+    def _restore(self, message: Message, receipt: Receipt, at: datetime) -> None:
+        self._mailbox.withdraw(message)
+        released = replace(receipt, place=Place.INBOX, released=True, at=at)
+        back = Message(
+            stamp(self._profile, released),
+            message.raw,
+            number=message.number,
+            tab=message.tab,
+        )
+        back.labels = frozenset(("\\Inbox",))
+        if self._record is not None:
+            self._record.move(action="Delivered", location="Inbox/Folder")
+        self._mailbox.put(back, "INBOX", at)
+
+    def _log(self, place: Place, at: datetime, *, status: str = "") -> None:
+        """Keep the tenant's log, where there is a tenant."""
+        if not self._profile.has_tenant_api:
+            return
+        usual, action, location, threat = TRACES[place]
+        if self._record is not None:  # it was pending
+            self._record.status = usual
+            return
+        self._record = Record(
+            number=self._world.next_number(),
+            message_id=self._subject.message_id,
+            sender=self._arrival.mail_from,
+            recipient=self._arrival.recipient,
+            subject=subject_line(self._arrival.raw),
+            size=len(self._arrival.raw),
+            peer=self._arrival.peer,
+            received_at=at,
+            status=status or usual,
+            action=action,
+            location=location,
+            threat=threat,
+            latest_action=action,
+            latest_location=location,
+        )
+        self._world.journal.add(self._record)
