@@ -2,9 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from monitor.core.placements import Placement
+
+# When the judge is told how a test stands, after its send time; just after rungs of the
+# ladder. The first, at 30 minutes, lets slow deliveries come in; the later ones catch
+# removal after delivery, which can be found no sooner than these steps.
+JUDGED = tuple(timedelta(minutes=m) for m in (32, 62, 122, 242, 482, 1442, 2882))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,21 @@
 """Observe: tell the judge how a test stands, at every provider."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlmodel import Session
 
+from monitor.core.observations import JUDGED
 from monitor.store import jobs, observations
 from monitor.store.tables import TestRow
 
 
 def observe(
-    session: Session, *, test_id: int, look: int, judged: tuple[timedelta, ...], now: datetime
+    session: Session, *, test_id: int, look: int, now: datetime
 ) -> int:
     """Write the test's observations of this look, wake the judge, and put the next look.
 
     Args:
-        look: number of this look, an index of *judged*.
-        judged: when a test is judged, after its send time.
+        look: number of this look, an index of JUDGED.
 
     Returns:
         how many observations were written.
@@ -23,13 +23,13 @@ def observe(
     rows = observations.observe(session, test_id, now=now)
     if rows:
         jobs.put(session, "judge", {}, unique_key=f"judge:{rows[-1].id}", due_at=now)
-    if look + 1 < len(judged):
+    if look + 1 < len(JUDGED):
         test = session.get_one(TestRow, test_id)
         jobs.put(
             session,
             "observe",
             {"test": test_id, "look": look + 1},
             unique_key=f"observe:{test_id}:{look + 1}",
-            due_at=max(now, test.send_at + judged[look + 1]),
+            due_at=max(now, test.send_at + JUDGED[look + 1]),
         )
     return len(rows)

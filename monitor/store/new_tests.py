@@ -1,22 +1,17 @@
-"""Create: a campaign becomes a placement test, with its copies and the work due for it."""
+"""New tests: a campaign becomes a placement test, with its copies and the work due for it."""
 
 import random
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session
 
 from monitor.core.errors import BadInputError
+from monitor.core.observations import JUDGED
 from monitor.evidence import stamp
 from monitor.evidence.features import features
 from monitor.store import jobs, placement_tests, seeds
 from monitor.store.tables import CampaignRow, SenderRow, TestRow, saved
-
-# When the judge is told how a test stands, after the send time. The first look at 30
-# minutes catches slow deliveries; the later ones catch removal after delivery, whose
-# detection can be no faster than these steps (research: add 30 min and 4 h).
-JUDGED = tuple(timedelta(minutes=m) for m in (32, 62, 122, 242, 482, 1442, 2882))
-
 
 def create(  # noqa: PLR0913 - a test is made of just these
     session: Session,

@@ -1,0 +1,30 @@
+"""The group that all commands hang on."""
+
+import click
+
+from monitor import __version__
+from monitor.cli.context import Door
+from monitor.cli.database import database
+from monitor.cli.demo import demo
+from monitor.cli.doctor import doctor
+from monitor.cli.seeds import seeds
+from monitor.cli.serve import init, serve, worker
+from monitor.cli.tests import test
+
+
+@click.group(cls=Door, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="seedwatch")
+def main() -> None:
+    """Is it me, or is it the mailbox provider?
+
+    Seedwatch sends your campaigns to test mailboxes (seeds), reads where every copy
+    landed, keeps looking, and says whose fault a change is.
+
+    New here? `seedwatch demo` shows everything on simulated providers. For your own
+    mailboxes: `seedwatch init`, `seedwatch seeds import FILE`, `seedwatch serve`,
+    `seedwatch test send`.
+    """
+
+
+for command in (demo, init, serve, worker, test, seeds, database, doctor):
+    main.add_command(command)

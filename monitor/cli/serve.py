@@ -1,0 +1,106 @@
+"""`seedwatch init`, `serve` and `worker`: write a configuration, and run."""
+
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import click
+from waitress.server import create_server
+
+from monitor.cli.context import config_option, open_house
+from monitor.core.errors import BadInputError
+from monitor.settings import write_config
+from monitor.wiring import House
+from monitor.wiring.routine import put_routine
+
+
+@click.command()
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    help="Where to write config.toml and keep the database.  [default: here]",
+)
+def init(folder: Path) -> None:
+    """Write config.toml with a fresh secret key.
+
+    Only you can read it (mode 0600). Every key in it is explained. Keep the secret key:
+    without it the mailbox passwords in the database cannot be read.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = write_config(folder)
+    with open_house(path) as house:
+        click.echo(f"Wrote {path}; the database is {house.engine.url.render_as_string()}.")
+    click.echo("Next: put your mail server into its [sending] section, then")
+    click.echo(f"  seedwatch seeds import seeds.csv --config {path}")
+
+
+@click.command()
+@config_option
+@click.option("--port", type=click.IntRange(0, 65535), help="In place of the configured one.")
+def serve(config: Path, port: int | None) -> None:
+    """Run everything: the dashboard and the worker, until SIGTERM or Ctrl-C."""
+    _log()
+    with open_house(config) as house, _until_signal() as stop:
+        put_routine(house)
+        worker = threading.Thread(target=house.worker().run, args=(stop,), name="worker")
+        server = _server(house, port)
+        web = threading.Thread(target=server.run, name="web", daemon=True)
+        worker.start()
+        web.start()
+        click.echo(f"Seedwatch: http://{house.settings.web.host}:{server.effective_port}/")
+        stop.wait()
+        server.close()
+        worker.join()
+
+
+@click.command()
+@config_option
+def worker(config: Path) -> None:
+    """Run only the worker: send, look, judge, warn. As many as you like, on many hosts."""
+    _log()
+    with open_house(config) as house, _until_signal() as stop:
+        put_routine(house)
+        click.echo("The worker runs; Ctrl-C or SIGTERM ends it.")
+        house.worker().run(stop)
+
+
+def _server(house: House, port: int | None):  # type: ignore[no-untyped-def] # noqa: ANN202
+    web = house.settings.web
+    wanted = web.port if port is None else port
+    try:
+        return create_server(house.app(), host=web.host, port=wanted, threads=8)
+    except OSError as error:
+        raise BadInputError(
+            "web.port",
+            str(wanted),
+            f"cannot be used ({error.strerror})",
+            remedy="Another program listens there: stop it, or choose another with --port.",
+        ) from error
+
+
+@contextmanager
+def _until_signal() -> Iterator[threading.Event]:
+    """An event that SIGTERM and Ctrl-C set."""
+    stop = threading.Event()
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {s: signal.signal(s, end) for s in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for which, handler in before.items():
+            signal.signal(which, handler)
+
+
+def _log() -> None:
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )

@@ -1,0 +1,1 @@
+"""The demo: the whole line, run for real on the lab, with MO255463 replayed."""

@@ -1,0 +1,90 @@
+"""The edges that a configuration asks for: everything that touches the world outside."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from monitor.alerts.email import EmailAlerter
+from monitor.core.clock import Clock
+from monitor.core.ports import Alerter, LinkChecker, Mailbox, StatusFeed, Transport
+from monitor.core.seeds import Account, ProviderFacts
+from monitor.feeds.microsoft import MicrosoftHealthFeed
+from monitor.lookups.dns import DnsResolver
+from monitor.lookups.links import HttpLinkChecker
+from monitor.mailboxes.graph import GraphTenant
+from monitor.mailboxes.kinds import open_mailbox
+from monitor.senders.smtp import DirectRoute, SmtpTransport, smarthost
+from monitor.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """What the line is given from outside. The demo and the tests bring their own."""
+
+    transport: Transport
+    open_mailbox: Callable[[Account, ProviderFacts | None], Mailbox]
+    checker: LinkChecker
+    feeds: Sequence[StatusFeed]
+    alerters: Mapping[str, Alerter]
+
+
+def edges_from(settings: Settings, clock: Clock) -> Edges:
+    """Build the edges that *settings* ask for. Nothing is connected to yet."""
+    transport = _transport(settings)
+    return Edges(
+        transport=transport,
+        open_mailbox=partial(
+            open_mailbox,
+            tenants=tenants_from(settings),
+            timeout_s=settings.reading.timeout_s,
+            ca_file=settings.reading.ca_file,
+        ),
+        checker=HttpLinkChecker(timeout_s=settings.reading.timeout_s),
+        feeds=feeds_from(settings),
+        alerters={"email": EmailAlerter(transport, settings.alerts.from_address, clock)},
+    )
+
+
+def tenants_from(settings: Settings) -> dict[str, GraphTenant]:
+    """The Microsoft 365 tenants whose logs tell what IMAP cannot show."""
+    return {
+        name: GraphTenant(
+            base_url=tenant.base_url,
+            login_url=tenant.login_url,
+            tenant=tenant.tenant,
+            client_id=tenant.client_id,
+            client_secret=tenant.client_secret.get_secret_value(),
+        )
+        for name, tenant in settings.tenants.items()
+    }
+
+
+def feeds_from(settings: Settings) -> list[StatusFeed]:
+    """The status feeds that the configured tenants may read."""
+    return [
+        MicrosoftHealthFeed(
+            base_url=tenant.base_url,
+            login_url=tenant.login_url,
+            tenant=tenant.tenant,
+            client_id=tenant.client_id,
+            client_secret=tenant.client_secret.get_secret_value(),
+        )
+        for tenant in settings.tenants.values()
+    ]
+
+
+def _transport(settings: Settings) -> SmtpTransport:
+    sending = settings.sending
+    route = (
+        DirectRoute(DnsResolver(None, timeout_s=sending.timeout_s))
+        if sending.mode == "direct"
+        else smarthost(sending.endpoint)
+    )
+    return SmtpTransport(
+        route,
+        hostname=sending.hostname,
+        timeout_s=sending.timeout_s,
+        username=sending.username,
+        password=sending.password.get_secret_value(),
+        ca_file=sending.ca_file,
+    )

@@ -1,0 +1,147 @@
+"""A wired Seedwatch, ready to work and to show."""
+
+import random
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import Engine
+
+from monitor.core.clock import Clock
+from monitor.core.ports import Mailbox
+from monitor.core.seeds import ProviderFacts
+from monitor.judge.judge import Judge
+from monitor.settings import Settings
+from monitor.steps.judge import Bench
+from monitor.store import seeds
+from monitor.store.engine import open_engine
+from monitor.store.secrets import Vault
+from monitor.store.tables import SeedRow, saved
+from monitor.web.app import create_app
+from monitor.web.parts import Parts
+from monitor.wiring.edges import Edges, edges_from
+from monitor.wiring.facts import load_facts
+from monitor.wiring.work import handlers
+from monitor.worker import Worker
+
+
+@dataclass(slots=True)
+class KeptMailboxes:
+    """Mailboxes that stay connected between looks: a later look costs one round trip."""
+
+    make: Callable[[SeedRow], Mailbox]
+    _kept: dict[int, tuple[tuple[object, ...], Mailbox]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def get(self, seed: SeedRow) -> Mailbox:
+        """Return the mailbox of *seed*; a new one if the seed's row has changed."""
+        mark = (seed.address, seed.username, seed.secret, seed.host, seed.port, seed.reader)
+        with self._lock:
+            known = self._kept.get(saved(seed.id))
+            if known is not None and known[0] == mark:
+                return known[1]
+            mailbox = self.make(seed)
+            self._kept[saved(seed.id)] = (mark, mailbox)
+        if known is not None:
+            known[1].close()
+        return mailbox
+
+    def close(self) -> None:
+        """Close every connection."""
+        with self._lock:
+            for _, mailbox in self._kept.values():
+                mailbox.close()
+            self._kept.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Everything that the doors (command line, web server) open on."""
+
+    settings: Settings
+    engine: Engine
+    clock: Clock
+    rng: random.Random
+    vault: Vault
+    facts: Mapping[str, ProviderFacts]
+    edges: Edges
+    mailboxes: KeptMailboxes
+    bench: Bench
+
+    def app(self, *, banner: str = "") -> Flask:
+        """Make the web application."""
+        return create_app(
+            Parts(
+                engine=self.engine,
+                clock=self.clock,
+                facts=self.facts,
+                banner=banner,
+                templates_dir=self.settings.data.templates_dir,
+            )
+        )
+
+    def worker(self) -> Worker:
+        """Make a worker for every kind of job."""
+        return Worker(
+            self.engine,
+            handlers(self),
+            self.clock,
+            threads=self.settings.worker.threads,
+            lease=timedelta(seconds=self.settings.worker.lease_seconds),
+            queue=self.settings.worker.queue,
+            rng=self.rng,
+        )
+
+    def close(self) -> None:
+        """Close every connection that this house holds."""
+        self.mailboxes.close()
+        self.engine.dispose()
+
+
+def build(
+    settings: Settings,
+    *,
+    clock: Clock,
+    rng: random.Random,
+    edges: Edges | None = None,
+    facts: Mapping[str, ProviderFacts] | None = None,
+) -> House:
+    """Wire a Seedwatch from *settings*. Nothing is connected to yet.
+
+    Args:
+        edges: in place of those that the settings ask for.
+        facts: in place of those in seedlists/.
+    """
+    known = facts or load_facts(settings.data.seedlists_dir)
+    vault = Vault([key.get_secret_value() for key in settings.secrets.keys])
+    outside = edges or edges_from(settings, clock)
+
+    def open_seed(seed: SeedRow) -> Mailbox:
+        of_provider = known.get(seed.provider)
+        return outside.open_mailbox(seeds.account(seed, of_provider, vault), of_provider)
+
+    return House(
+        settings=settings,
+        engine=open_engine(settings.database.url),
+        clock=clock,
+        rng=rng,
+        vault=vault,
+        facts=known,
+        edges=outside,
+        mailboxes=KeptMailboxes(open_seed),
+        bench=Bench(partial(_make_judge, settings, known)),
+    )
+
+
+def _make_judge(
+    settings: Settings, facts: Mapping[str, ProviderFacts], snapshot: Mapping[str, Any] | None
+) -> Judge:
+    names = {provider: known.name for provider, known in facts.items()}
+    rate = settings.judge.false_alarms_per_year
+    if snapshot:
+        return Judge.restore(snapshot, false_alarms_per_year=rate, names=names)
+    return Judge(false_alarms_per_year=rate, names=names)

@@ -1,0 +1,158 @@
+"""Which step does which kind of job, and with what."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sqlmodel import Session
+
+from monitor.alerts.message import render
+from monitor.core.campaigns import Campaign, Letter
+from monitor.core.incidents import IncidentEvent
+from monitor.evidence.compose import compose
+from monitor.evidence.facts import facts
+from monitor.evidence.links import links
+from monitor.steps.check import LinkEdges, check
+from monitor.steps.forget import forget
+from monitor.steps.judge import judge
+from monitor.steps.listen import listen
+from monitor.steps.observe import observe
+from monitor.steps.read import ReadingRules, read
+from monitor.steps.send import send
+from monitor.steps.start import start
+from monitor.steps.tell import tell
+from monitor.steps.warn import warn
+from monitor.store.jobs import Job
+from monitor.worker import Handler
+
+if TYPE_CHECKING:
+    from monitor.wiring.house import House
+
+LINKS_READ = 50  # of one message
+
+
+def handlers(house: "House") -> Mapping[str, Handler]:
+    """Return, for each kind of job, who does it."""
+    return {
+        "start": partial(_start, house),
+        "send": partial(_send, house),
+        "look": partial(_look, house),
+        "check": partial(_check, house),
+        "observe": partial(_observe, house),
+        "judge": partial(_judge, house),
+        "warn": partial(_warn, house),
+        "tell": partial(_tell, house),
+        "listen": partial(_listen, house),
+        "forget": partial(_forget, house),
+    }
+
+
+def _start(house: "House", session: Session, job: Job) -> None:
+    start(session, args=job.args, key=job.unique_key, now=house.clock.now(), rng=house.rng)
+
+
+def _send(house: "House", session: Session, job: Job) -> None:
+    send(
+        session,
+        test_id=job.args["test"],
+        provider=job.args["provider"],
+        transport=house.edges.transport,
+        compose=_compose,
+        clock=house.clock,
+    )
+
+
+def _compose(
+    campaign: Campaign,
+    recipient: str,
+    message_id: str,
+    token: str,
+    mail_from: str,
+    date: datetime,
+) -> Letter:
+    return compose(
+        campaign,
+        recipient=recipient,
+        message_id=message_id,
+        token=token,
+        mail_from=mail_from,
+        date=date,
+    )
+
+
+def _look(house: "House", session: Session, job: Job) -> None:
+    rules = ReadingRules(
+        missing_after=timedelta(hours=house.settings.reading.missing_after_hours),
+        read_facts=facts,
+        rewriting_providers=frozenset(p for p, f in house.facts.items() if f.link_hosts),
+    )
+    read(
+        session,
+        seed_id=job.args["seed"],
+        open_mailbox=house.mailboxes.get,
+        rules=rules,
+        clock=house.clock,
+    )
+
+
+def _check(house: "House", session: Session, job: Job) -> None:
+    known = house.facts.get(job.args["provider"])
+    check(
+        session,
+        args=job.args,
+        edges=LinkEdges(
+            open_mailbox=house.mailboxes.get,
+            read_links=partial(links, limit=LINKS_READ),
+            checker=house.edges.checker,
+        ),
+        link_hosts=known.link_hosts if known else (),
+        clock=house.clock,
+    )
+
+
+def _observe(house: "House", session: Session, job: Job) -> None:
+    observe(session, test_id=job.args["test"], look=job.args["look"], now=house.clock.now())
+
+
+def _judge(house: "House", session: Session, job: Job) -> None:
+    del job  # one job stands for all observations that wait
+    judge(session, house.bench, house.clock)
+
+
+def _warn(house: "House", session: Session, job: Job) -> None:
+    domain = house.settings.alerts.from_address.rpartition("@")[2]
+    warn(session, event_id=job.args["event"], alert_domain=domain, clock=house.clock)
+
+
+def _tell(house: "House", session: Session, job: Job) -> None:
+    tell(
+        session,
+        alert_id=job.args["alert"],
+        alerters=house.edges.alerters,
+        write=partial(_write, house),
+        clock=house.clock,
+    )
+
+
+def _write(house: "House", event: IncidentEvent, recipient: str) -> tuple[str, str, str]:
+    return render(
+        event,
+        recipient=recipient,
+        names={provider: known.name for provider, known in house.facts.items()},
+        base_url=house.settings.web.base_url,
+    )
+
+
+def _listen(house: "House", session: Session, job: Job) -> None:
+    del job
+    listen(session, house.edges.feeds, house.clock)
+
+
+def _forget(house: "House", session: Session, job: Job) -> None:
+    del job
+    forget(
+        session,
+        now=house.clock.now(),
+        keep_headers_for=timedelta(days=house.settings.retention.headers_days),
+    )
