@@ -88,7 +88,7 @@ def test_features_name_links_and_what_the_mail_is_sent_through() -> None:
         tracking_domain="t.esp.example",
         ip_prefix="192.0.2.0/24",
         esp="Postwerk",
-        attach_types="pdf, ics",
+        attach_types=("pdf", "ICS"),
     )
 
     assert found == {
@@ -101,6 +101,23 @@ def test_features_name_links_and_what_the_mail_is_sent_through() -> None:
         "attach:pdf",
         "attach:ics",
     }
+
+
+@pytest.mark.parametrize(
+    ("mail_from", "expected"),
+    [
+        ("b-17@bounces.postwerk.example", {"esp:bounces.postwerk.example"}),
+        ("bounce@mail.shop.example.com", set()),
+        ("bounce@example.com", set()),
+        ("", set()),
+    ],
+)
+def test_a_foreign_return_path_stands_for_an_unnamed_esp(
+    mail_from: str, expected: set[str]
+) -> None:
+    campaign = Campaign("n", "a@shop.example.com", "", "s", "hello")
+
+    assert features(campaign, mail_from=mail_from) == expected
 
 
 def test_a_campaign_without_links_has_no_url_feature() -> None:
