@@ -27,9 +27,11 @@ class Inbox:
     def __init__(self) -> None:
         self.envelopes: list[Envelope] = []
         self.encrypted: list[bool] = []
+        self.signed_in: list[bool] = []
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         self.envelopes.append(envelope)
+        self.signed_in.append(bool(session.authenticated))
         at_once = server.transport.get_extra_info("ssl_object") is not None
         self.encrypted.append(at_once or session.ssl is not None)
         return "250 2.0.0 kept"
@@ -181,16 +183,12 @@ def test_plain_speech_on_a_tls_port_reaches_nobody(servers: Servers) -> None:
 def test_signing_in_works_over_an_encrypted_connection(
     servers: Servers, authority: trustme.CA, ca_file: Path, security: Security
 ) -> None:
-    endpoint = servers.start(
-        security,
-        tls=certificate(authority, "127.0.0.1"),
-        authenticator=check,
-        auth_required=True,
-    )
+    endpoint = servers.start(security, tls=certificate(authority, "127.0.0.1"), authenticator=check)
 
     handover = send(endpoint, ca_file=ca_file, username="monitor", password=SECRET)
 
     assert handover.outcome is Outcome.ACCEPTED
+    assert servers.inbox.signed_in == [True]
 
 
 def test_a_wrong_password_is_refused_and_never_shown(
