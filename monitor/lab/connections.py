@@ -3,6 +3,7 @@
 import asyncio
 from weakref import WeakSet
 
+Abortable = asyncio.WriteTransport | asyncio.DatagramTransport
 ROUNDS = 100  # turns of the loop in which an aborted transport must have closed
 
 
@@ -10,9 +11,9 @@ class Connections:
     """Transports in use. Lives in the lab's loop."""
 
     def __init__(self) -> None:
-        self._transports: WeakSet[asyncio.WriteTransport] = WeakSet()
+        self._transports: WeakSet[Abortable] = WeakSet()
 
-    def add(self, transport: asyncio.WriteTransport) -> None:
+    def add(self, transport: Abortable) -> None:
         self._transports.add(transport)
 
     async def close(self) -> None:

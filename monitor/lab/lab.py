@@ -12,9 +12,13 @@ from monitor.core.errors import BadInputError, NotFoundError
 from monitor.core.seeds import Endpoint, Security
 from monitor.lab.connections import Connections
 from monitor.lab.crowd import crowd
+from monitor.lab.dnsd import Zone, serve_dns, zone_of
+from monitor.lab.graph import Graph, Tenant
+from monitor.lab.httpd import Request, Response, serve_http
 from monitor.lab.imapd import serve_imap
 from monitor.lab.mailboxes import Folder, LabMailbox, Message
 from monitor.lab.providers import PROFILES, Profile
+from monitor.lab.safelinks import answer as follow_link
 from monitor.lab.scenario import Scenario, nearest
 from monitor.lab.smtpd import serve_smtp
 from monitor.lab.world import Counters, World
@@ -42,7 +46,11 @@ class Lab:
 
     def __init__(self, scenario: Scenario, *, clock: Clock, seed: int) -> None:
         self._world = World(scenario, clock=clock, seed=seed)
+        self._tenant = Tenant("lab-tenant", "seedwatch-lab", f"lab-secret-{seed}")
+        self._graph = Graph(self._world, self._tenant)
+        self._zone: Zone = zone_of(self._world.domains)
         self.providers: dict[str, LabProvider] = {}
+        self.dns: tuple[str, int] = ("", 0)
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -75,6 +83,8 @@ class Lab:
         try:
             for profile in PROFILES.values():
                 servers += await self._listen(profile, connections)
+            servers.append(await self._listen_http(connections))
+            self.dns = await serve_dns(self._zone, connections, HOST)
         except OSError as error:
             started.set_exception(error)
         else:
@@ -92,6 +102,38 @@ class Lab:
         )
         return [smtp, imap]
 
+    async def _listen_http(self, connections: Connections) -> asyncio.Server:
+        server = await serve_http(self._answer_http, connections, HOST)
+        self._world.api_url = f"http://{_endpoint(server)}"
+        return server
+
+    def _answer_http(self, request: Request) -> Response:
+        with self._world.lock:
+            self._world.settle()
+            answer = self._graph.answer(request) or follow_link(self._world, request)
+            return answer or Response.of_html("<!doctype html><title>Not found</title>", status=404)
+
+    @property
+    def api_url(self) -> str:
+        """Base of token endpoint, Graph-shaped API and link page; no slash at the end."""
+        return self._world.api_url
+
+    @property
+    def graph_tenant(self) -> str:
+        return self._tenant.id
+
+    @property
+    def graph_client_id(self) -> str:
+        return self._tenant.client_id
+
+    @property
+    def graph_client_secret(self) -> str:
+        return self._tenant.client_secret
+
+    def add_record(self, name: str, kind: str, *records: str) -> None:
+        """Let the lab's DNS answer for one more name, in zone file notation."""
+        self._zone[name.lower().rstrip(".") + ".", kind.upper()] = list(records)
+
     def add_domain(self, domain: str, provider: str) -> None:
         """Let one more domain be hosted by a provider."""
         if provider not in PROFILES:
@@ -99,6 +141,7 @@ class Lab:
             raise BadInputError("provider", provider, "is not of the lab", remedy=remedy)
         with self._world.lock:
             self._world.domains[domain.lower()] = PROFILES[provider]
+            self._zone.update(zone_of({domain.lower(): PROFILES[provider]}))
 
     def add_mailbox(self, address: str, password: str) -> None:
         """Give a person a mailbox; the provider follows from the domain.

@@ -1,6 +1,7 @@
 """The receiving side of a provider: aiosmtpd in front of its filter."""
 
 import asyncio
+import re
 from datetime import timedelta
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -13,6 +14,7 @@ from monitor.lab.rules import Action, Rule, Subject
 from monitor.lab.world import World
 
 SIZE_LIMIT = 36_700_160  # 35 MiB, as the big providers have it
+PLAIN_ADDRESS = re.compile(r"<([\w.+=-]{1,64}@[A-Za-z0-9.-]{1,255})>((?: .*)?)", re.ASCII)
 ACCEPTED = "250 2.0.0 OK queued"
 AT_RECIPIENT = (Action.RCPT_REJECT, Action.FULL, Action.GREYLIST)
 
@@ -119,6 +121,11 @@ class ReceiverProtocol(SMTP):
             ident="ESMTP ready",
             loop=asyncio.get_running_loop(),
         )
+
+    def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
+        """Read everyday addresses fast: the full grammar costs a tenth of a message's time."""
+        plain = PLAIN_ADDRESS.fullmatch(arg)
+        return (plain[1], plain[2]) if plain else super()._getaddr(arg)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
