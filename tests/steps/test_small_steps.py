@@ -1,0 +1,153 @@
+"""Check, listen, start and forget."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from sqlmodel import Session, select
+
+from monitor.core.campaigns import Found, Wanted
+from monitor.core.ports import Advisory, LinkState, LinkVerdict
+from monitor.steps.check import LinkEdges, check
+from monitor.steps.forget import forget
+from monitor.steps.listen import listen
+from monitor.steps.start import start
+from monitor.store import sightings
+from monitor.store.tables import AdvisoryRow, EvidenceRow, LinkCheckRow, TestRow
+from monitor.store.work_tables import JobRow
+from tests.steps.world import World
+
+REWRITTEN = "https://safe.example.com/?url=https%3A%2F%2Flinks.example.net%2Fmarch"
+
+
+class Body:
+    """A mailbox that holds one copy, until it is removed."""
+
+    def __init__(self) -> None:
+        self.raw: bytes | None = b"see the links"
+
+    def look(self, wanted: Sequence[Wanted]) -> list[Found]:
+        return []
+
+    def read(self, message_id: str, *, limit: int) -> bytes | None:
+        return self.raw
+
+    def close(self) -> None:
+        pass
+
+
+class Follower:
+    """A link checker that says what it is told to, and keeps what it followed."""
+
+    def __init__(self) -> None:
+        self.state = LinkState.OK
+        self.followed: list[str] = []
+
+    def check(self, url: str, *, link_hosts: Sequence[str]) -> LinkVerdict:
+        self.followed.append(url)
+        return LinkVerdict(url, self.state, rewritten=True)
+
+
+def run_check(world: World, test: TestRow, body: Body, follower: Follower, look: int) -> None:
+    check(
+        world.session,
+        args={
+            "test": test.id or 0,
+            "provider": "gmail",
+            "copy": world.copies(test)[0].id or 0,
+            "look": look,
+        },
+        edges=LinkEdges(
+            open_mailbox=lambda _seed: body,
+            read_links=lambda raw: [REWRITTEN, "https://links.example.net/march"] if raw else [],
+            checker=follower,
+        ),
+        link_hosts=("safe.example.com",),
+        clock=world.clock,
+    )
+    world.session.commit()
+
+
+def test_only_links_that_the_provider_rewrote_are_followed(world: World) -> None:
+    follower = Follower()
+    run_check(world, world.new_test(), Body(), follower, 0)
+    assert follower.followed == [REWRITTEN]
+
+
+def test_a_link_is_followed_again_after_its_copy_was_removed(
+    world: World, session: Session
+) -> None:
+    test, body, follower = world.new_test(), Body(), Follower()
+    run_check(world, test, body, follower, 0)
+    body.raw = None
+    follower.state = LinkState.BLOCKED
+    world.later(hours=2)
+    run_check(world, test, body, follower, 1)
+    states = [row.state for row in session.exec(select(LinkCheckRow).order_by(LinkCheckRow.id))]  # type: ignore[arg-type]
+    assert states == [LinkState.OK, LinkState.BLOCKED]
+
+
+def test_the_next_link_check_is_due_in_two_hours(world: World, session: Session) -> None:
+    run_check(world, world.new_test(), Body(), Follower(), 0)
+    (job,) = session.exec(select(JobRow).where(JobRow.kind == "check")).all()
+    assert job.due_at == world.clock.now() + timedelta(hours=2)
+
+
+def test_every_version_of_an_advisory_is_kept_once(world: World, session: Session) -> None:
+    now = world.clock.now()
+    first = Advisory(
+        id="MO1",
+        provider="microsoft365",
+        title="Mail is quarantined",
+        text="",
+        started_at=now,
+        ended_at=None,
+        published_at=now,
+        updated_at=now,
+        is_resolved=False,
+    )
+
+    class Feed:
+        name = "health"
+        published = first
+
+        def advisories(self) -> list[Advisory]:
+            return [self.published]
+
+    feed = Feed()
+    assert listen(session, [feed], world.clock) == 1
+    assert listen(session, [feed], world.clock) == 0
+    feed.published = replace(
+        first, started_at=now - timedelta(hours=9), updated_at=now + timedelta(hours=1)
+    )
+    assert listen(session, [feed], world.clock) == 1
+    assert len(session.exec(select(AdvisoryRow)).all()) == 2
+
+
+def test_a_turn_of_a_schedule_makes_one_test_however_often_it_runs(
+    world: World, session: Session
+) -> None:
+    args = {"campaign": world.campaign.id, "seed_list": "default"}
+    for _ in range(2):
+        start(
+            session,
+            args=args,
+            key="schedule:1:nine",
+            now=world.clock.now(),
+            rng=random.Random(1),
+        )
+        session.commit()
+    assert len(session.exec(select(TestRow)).all()) == 1
+
+
+def test_old_headers_are_forgotten_and_what_they_said_stays(world: World, session: Session) -> None:
+    copy = world.copies(world.new_test())[0]
+    found = Found(copy.message_id, "INBOX", role="inbox", headers=b"X-Old: yes\r\n\r\n")  # type: ignore[arg-type]
+    sightings.keep_evidence(session, copy.id or 0, found, {"spf": "pass"}, now=world.clock.now())
+    session.commit()
+    world.later(days=40)
+    assert forget(session, now=world.clock.now(), keep_headers_for=timedelta(days=30)) == 1
+    session.commit()
+    row = session.exec(select(EvidenceRow)).one()
+    assert (row.headers, row.facts) == (b"", {"spf": "pass"})
