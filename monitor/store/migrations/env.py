@@ -1,0 +1,13 @@
+"""Run by Alembic: migrate the connection that store/engine.py hands over."""
+
+from alembic import context
+from sqlmodel import SQLModel
+
+from monitor.store import tables, work_tables  # noqa: F401 - their rows are the metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=SQLModel.metadata,
+    render_as_batch=True,  # SQLite alters a table by making it anew
+)
+context.run_migrations()
