@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
-from monitor.store import backlog
+from monitor.store import jobs
 from monitor.store.tables import EvidenceRow
 
 BATCH = 1000
@@ -31,5 +31,5 @@ def forget(session: Session, *, now: datetime, keep_headers_for: timedelta) -> i
         .values(headers=b"")
         .execution_options(synchronize_session=False)
     )
-    backlog.forget_done(session, before=now - DONE_JOBS_FOR)
+    jobs.forget_done(session, before=now - DONE_JOBS_FOR, limit=BATCH)
     return len(old)
