@@ -27,8 +27,13 @@ class Fetch:
     items: tuple[Item, ...]
     marks_seen: bool
 
-    def line(self, entry: Entry) -> bytes:
-        return b" ".join(item(entry) for item in self.items)
+    def line(self, entry: Entry, *, flags_changed: bool) -> bytes:
+        """What to send of *entry*; new flags are told unasked, after the UID."""
+        items = self.items
+        if flags_changed and flags_item not in items:
+            lead = 1 if items[0] is uid_item else 0
+            items = (*items[:lead], flags_item, *items[lead:])
+        return b" ".join(item(entry) for item in items)
 
 
 def compile_fetch(tokens: list[Argument], *, by_uid: bool, capabilities: frozenset[str]) -> Fetch:
@@ -110,13 +115,17 @@ def _slice(data: bytes, start: int, length: int | None) -> bytes:
     return data[start:] if length is None else data[start : start + length]
 
 
+def uid_item(entry: Entry) -> bytes:
+    return b"UID %d" % entry.uid
+
+
 def flags_item(entry: Entry) -> bytes:
     return b"FLAGS (%s)" % " ".join(sorted(entry.flags)).encode("utf-8", "replace")
 
 
 def _internal_date(entry: Entry) -> bytes:
     d = entry.date
-    text = f"{d.day:2d}-{MONTHS[d.month - 1]}-{d.year:04d} {d:%H:%M:%S} +0000"
+    text = f"{d.day:02d}-{MONTHS[d.month - 1]}-{d.year:04d} {d:%H:%M:%S} +0000"
     return b'INTERNALDATE "%s"' % text.encode("ascii")
 
 
@@ -127,7 +136,7 @@ def _labels(entry: Entry) -> bytes:
 
 
 SIMPLE: dict[bytes, Item] = {
-    b"UID": lambda e: b"UID %d" % e.uid,
+    b"UID": uid_item,
     b"FLAGS": flags_item,
     b"INTERNALDATE": _internal_date,
     b"RFC822.SIZE": lambda e: b"RFC822.SIZE %d" % e.message.size,

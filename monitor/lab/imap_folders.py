@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from monitor.lab.imap_parse import (
     Argument,
@@ -18,7 +19,8 @@ from monitor.lab.imap_session import Selected, Session
 from monitor.lab.mailboxes import Folder
 
 FLAGS = b"\\Answered \\Flagged \\Deleted \\Seen \\Draft"
-NOT_SPECIAL = {"\\Noselect", "\\Noinferiors", "\\HasChildren", "\\HasNoChildren"}
+CHILDREN = ("\\HasChildren", "\\HasNoChildren")
+NOT_SPECIAL = {"\\Noselect", "\\Noinferiors"}
 MAX_FOLDERS = 1000
 SELECT_OPTIONS = {b"SUBSCRIBED", b"REMOTE", b"RECURSIVEMATCH", b"SPECIAL-USE"}
 RETURN_OPTIONS = {b"SUBSCRIBED", b"CHILDREN", b"SPECIAL-USE", b"STATUS"}
@@ -31,77 +33,84 @@ def existing(session: Session, name: bytes) -> Folder:
     return folder
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a LIST asks for. A plain one is told all attributes, an extended one what it names."""
+
+    patterns: list[bytes]
+    is_extended: bool
+    special_only: bool
+    returns: frozenset[bytes]
+    status: list[bytes]
+
+
 def list_folders(session: Session, command: Command) -> str:
-    """LIST, with RFC 5258 and 5819 where the provider offers them."""
-    tokens = command.tokens()
-    only = _selection(session, tokens)
-    reference, patterns = text_at(tokens, 0), _patterns(session, tokens)
-    status = _return_status(session, tokens[2:])
-    if patterns == [b""]:
+    """LIST, with RFC 5258, 5819 and 6154 where the provider offers them."""
+    listing = _listing(session, command.tokens())
+    if listing.patterns == [b""]:
         session.put(b'* LIST (\\Noselect) "/" ""')
         return "List completed."
-    matcher = _matcher([reference + p for p in patterns])
+    matcher = _matcher(listing.patterns)
     for folder in session.owner().folders.values():
-        special = [a for a in folder.attributes if a not in NOT_SPECIAL]
-        if not matcher.fullmatch(folder.name) or (b"SPECIAL-USE" in only and not special):
+        special = set(folder.attributes) - NOT_SPECIAL
+        if not matcher.fullmatch(folder.name) or (listing.special_only and not special):
             continue
-        session.put(b"* LIST (%s)" % _attributes(session, folder), b' "/" ', _name(folder))
-        if status and folder.is_selectable:
-            _put_status(session, folder, status)
+        attributes = _attributes(session, folder)
+        if listing.is_extended and b"SPECIAL-USE" not in listing.returns:
+            attributes = [a for a in attributes if a not in special]
+        if listing.is_extended and b"CHILDREN" not in listing.returns:
+            attributes = [a for a in attributes if a not in CHILDREN]
+        session.put(b"* LIST (%s)" % " ".join(attributes).encode(), b' "/" ', _name(folder))
+        if listing.status and folder.is_selectable:
+            _put_status(session, folder, listing.status)
     return "List completed."
 
 
-def _attributes(session: Session, folder: Folder) -> bytes:
+def _listing(session: Session, arguments: list[Argument]) -> Listing:
+    """Read the arguments: [selection options] reference pattern(s) [RETURN options]."""
+    selects: set[bytes] = set()
+    is_extended = bool(arguments) and isinstance(arguments[0], list)
+    if is_extended:
+        selects = {o.upper() for o in list_at(arguments, 0)}
+        arguments = arguments[1:]
+    reference = text_at(arguments, 0)
+    has_several = len(arguments) > 1 and isinstance(arguments[1], list)
+    patterns = list_at(arguments, 1) if has_several else [text_at(arguments, 1)]
+    is_extended = is_extended or has_several or len(arguments) > 2
+    if (is_extended and not _offers_extended(session)) or selects - SELECT_OPTIONS:
+        raise BadCommandError("extended LIST")
+    returns, status = _returns(arguments[2:])
+    special_only = b"SPECIAL-USE" in selects
+    wanted = [p for p in (reference + p for p in patterns) if p] or [b""]
+    return Listing(wanted, is_extended, special_only, frozenset(returns | selects), status)
+
+
+def _offers_extended(session: Session) -> bool:
+    return any(session.offers(c) for c in ("LIST-EXTENDED", "SPECIAL-USE", "LIST-STATUS"))
+
+
+def _returns(arguments: list[Argument]) -> tuple[set[bytes], list[bytes]]:
+    """Read RETURN (...): the options, and the items of STATUS."""
+    if not arguments:
+        return set(), []
+    options = arguments[1] if len(arguments) == 2 else b""
+    if text_at(arguments, 0).upper() != b"RETURN" or not isinstance(options, list):
+        raise BadCommandError("extended LIST")
+    names = [o.upper() if isinstance(o, bytes) else b"" for o in options]
+    status = list_at(options, names.index(b"STATUS") + 1) if b"STATUS" in names else []
+    if set(names) - RETURN_OPTIONS - ({b""} if status else set()):
+        raise BadCommandError("unknown return option")
+    return set(names), status
+
+
+def _attributes(session: Session, folder: Folder) -> list[str]:
     prefix = folder.name + "/"
     has_children = any(n.startswith(prefix) for n in session.owner().folders)
-    children = "\\HasChildren" if has_children else "\\HasNoChildren"
-    return " ".join((*folder.attributes, children)).encode("ascii")
+    return [*folder.attributes, CHILDREN[0] if has_children else CHILDREN[1]]
 
 
 def _name(folder: Folder) -> bytes:
     return quoted(encode_folder(folder.name))
-
-
-def _selection(session: Session, tokens: list[Argument]) -> set[bytes]:
-    """Take the selection options of an extended LIST off the front of *tokens*."""
-    if not tokens or not isinstance(tokens[0], list):
-        return set()
-    options = {o.upper() for o in list_at(tokens, 0)}
-    if not _is_extended(session) or options - SELECT_OPTIONS:
-        raise BadCommandError("extended LIST")
-    del tokens[0]
-    return options
-
-
-def _is_extended(session: Session) -> bool:
-    return any(session.offers(c) for c in ("LIST-EXTENDED", "SPECIAL-USE", "LIST-STATUS"))
-
-
-def _patterns(session: Session, tokens: list[Argument]) -> list[bytes]:
-    if len(tokens) > 1 and isinstance(tokens[1], list):
-        if not _is_extended(session):
-            raise BadCommandError("extended LIST")
-        return list_at(tokens, 1)
-    return [text_at(tokens, 1)]
-
-
-def _return_status(session: Session, tokens: list[Argument]) -> list[bytes]:
-    """Read RETURN (...); give the items of its STATUS, if it asks for that."""
-    if not tokens:
-        return []
-    if text_at(tokens, 0).upper() != b"RETURN" or not _is_extended(session) or len(tokens) != 2:
-        raise BadCommandError("extended LIST")
-    options = tokens[1]
-    if not isinstance(options, list):
-        raise BadCommandError("extended LIST")
-    for at, option in enumerate(options):
-        if isinstance(option, list):
-            continue
-        if option.upper() not in RETURN_OPTIONS:
-            raise BadCommandError("unknown return option")
-        if option.upper() == b"STATUS":
-            return list_at(options, at + 1)
-    return []
 
 
 def _matcher(patterns: list[bytes]) -> re.Pattern[str]:
@@ -125,7 +134,8 @@ def lsub(session: Session, command: Command) -> str:
     matcher = _matcher([text_at(tokens, 0) + text_at(tokens, 1)])
     for folder in session.owner().folders.values():
         if matcher.fullmatch(folder.name):
-            session.put(b"* LSUB (%s)" % _attributes(session, folder), b' "/" ', _name(folder))
+            attributes = " ".join(_attributes(session, folder)).encode()
+            session.put(b"* LSUB (%s)" % attributes, b' "/" ', _name(folder))
     return "Lsub completed."
 
 

@@ -13,8 +13,8 @@ from monitor.lab.imap_parse import (
     list_at,
     text_at,
 )
-from monitor.lab.imap_search import Compiler, View, number_of
-from monitor.lab.imap_session import Selected, Session
+from monitor.lab.imap_search import Compiler, View, date_time_of, number_of
+from monitor.lab.imap_session import Session
 from monitor.lab.mailboxes import Entry, Message
 
 MAX_FLAGS = 50
@@ -98,21 +98,16 @@ def fetch(session: Session, command: Command) -> str:
     for number, entry in selected.pick(numbers, by_uid=command.by_uid):
         if entry.modseq <= since:
             continue
-        line = wanted.line(entry)
-        if marks and "\\Seen" not in entry.flags:
-            mark(selected, entry, entry.flags | {"\\Seen"})
-            line += b" " + flags_item(entry)
-        session.put(b"* %d FETCH (" % number, line, b")")
+        is_new = marks and "\\Seen" not in entry.flags
+        if is_new:
+            selected.folder.mark(entry, entry.flags | {"\\Seen"})
+        session.put(b"* %d FETCH (" % number, wanted.line(entry, flags_changed=is_new), b")")
     return "Fetch completed."
 
 
 def _with_modseq(tokens: list[Argument]) -> list[Argument]:
     words = tokens[0] if len(tokens) == 1 and isinstance(tokens[0], list) else tokens
     return [[*words, b"MODSEQ"]]
-
-
-def mark(selected: Selected, entry: Entry, flags: frozenset[str]) -> None:
-    selected.folder.mark(entry, flags)
 
 
 def store(session: Session, command: Command) -> str:
@@ -125,7 +120,7 @@ def store(session: Session, command: Command) -> str:
         raise BadCommandError("unknown store operation")
     given = read_flags(tokens[1:])
     for number, entry in selected.pick(numbers, by_uid=command.by_uid):
-        mark(selected, entry, _changed_flags(entry, found[1], given))
+        selected.folder.mark(entry, _changed_flags(entry, found[1], given))
         if not found[2]:
             uid = b"UID %d " % entry.uid if command.by_uid else b""
             session.put(b"* %d FETCH (" % number, uid, flags_item(entry), b")")
@@ -186,13 +181,15 @@ def _copy(session: Session, command: Command) -> tuple[list[Entry], str]:
 
 
 def append(session: Session, command: Command) -> str:
-    """APPEND [flags] [date] message; the date is the lab's own."""
+    """APPEND folder [flags] [date] message; without a date, lab time."""
     tokens = command.tokens()
-    if len(tokens) < 2:
-        raise BadCommandError("missing message")
-    folder = existing(session, text_at(tokens, 0))
-    flags = read_flags(tokens[1:2]) if isinstance(tokens[1], list) else frozenset()
-    raw = text_at(tokens, len(tokens) - 1)
+    folder_name, *options = tokens[:-1] or [b""]
+    raw = text_at(tokens, max(1, len(tokens) - 1))
+    folder = existing(session, text_at([folder_name], 0))
+    flags: frozenset[str] = frozenset()
+    if options and isinstance(options[0], list):
+        flags = read_flags([options.pop(0)])
+    date = date_time_of(text_at(options, 0)) if options else session.world.now()
     message = Message(b"", raw, number=session.world.next_number())
-    uid = folder.add(message, session.world.now(), flags)
+    uid = folder.add(message, date, flags)
     return f"[APPENDUID {folder.uidvalidity} {uid}] Append completed."

@@ -6,7 +6,7 @@ Header values are compared as raw bytes, whatever the case; encoded words are no
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 
 from monitor.lab.imap_parse import (
     NUMBER_SET,
@@ -22,6 +22,9 @@ Test = Callable[[Entry, int], bool]  # the entry and its sequence number
 MAX_DEPTH = 50
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DATE = re.compile(rb"(\d{1,2})-([A-Za-z]{3})-(\d{4})")
+DATE_TIME = re.compile(
+    rb"(\d{1,2}-[A-Za-z]{3}-\d{4}) ((?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d) ([+-](?:0\d|1[0-4])[0-5]\d)"
+)
 RAW_TERM = re.compile(r'(\w+):("[^"]*"|\S+)|("[^"]*"|\S+)')
 
 FLAG_TESTS = {
@@ -127,6 +130,15 @@ def date_of(text: bytes) -> date:
         return date(int(found[3]), month, int(found[1]))
     except ValueError as error:
         raise BadCommandError("invalid date") from error
+
+
+def date_time_of(text: bytes) -> datetime:
+    """Read an IMAP date-time, such as " 1-Mar-2026 10:00:00 +0000", into UTC."""
+    found = DATE_TIME.fullmatch(text.strip())
+    if found is None:
+        raise BadCommandError("invalid date")
+    clock = datetime.strptime(found[2].decode("ascii") + found[3].decode("ascii"), "%H:%M:%S%z")
+    return datetime.combine(date_of(found[1]), clock.timetz()).astimezone(UTC)
 
 
 def number_of(text: bytes) -> int:

@@ -37,6 +37,11 @@ def noop(_session: Session, command: Command) -> str:
     return f"{command.name.title()} completed."
 
 
+def check_folder(session: Session, _command: Command) -> str:
+    session.open_folder()
+    return "Check completed."
+
+
 def identify(session: Session, _command: Command) -> str:
     session.put(b'* ID ("name" "lab" "vendor" "Seedwatch")')
     return "ID completed."
@@ -75,7 +80,7 @@ def enable(session: Session, command: Command) -> str:
 HANDLERS: dict[str, Handler] = {
     "CAPABILITY": capability,
     "NOOP": noop,
-    "CHECK": noop,
+    "CHECK": check_folder,
     "ID": identify,
     "LOGIN": login,
     "LOGOUT": logout,
