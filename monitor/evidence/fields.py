@@ -73,3 +73,26 @@ def _unfolded(block: bytes) -> Iterator[list[bytes]]:
         lines = [line]
     if lines:
         yield lines
+
+
+def without_comments(value: str) -> str:
+    """Return *value* without its (comments), which nest; quoted strings stay as they are."""
+    kept: list[str] = []
+    depth = 0
+    is_quoted = False
+    skip = False
+    for character in value:
+        if skip:
+            skip = False
+        elif character == "\\":
+            skip = True
+        elif character == '"' and depth == 0:
+            is_quoted = not is_quoted
+        elif not is_quoted and character == "(":
+            depth += 1
+        elif not is_quoted and character == ")" and depth:
+            depth -= 1
+            continue
+        if depth == 0:
+            kept.append(character)
+    return "".join(kept)

@@ -1,0 +1,154 @@
+"""Authentication-Results (RFC 8601), in the dialects that receivers really write.
+
+Microsoft leaves out the authserv-id and adds `compauth` with a `reason`; Apple writes one
+field per method; Google writes its field below its own Received field. Which fields are
+believed is decided here: what a sender wrote into the message proves nothing.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from monitor.evidence.fields import HeaderField, without_comments
+from monitor.evidence.hops import Hop, family_of_host
+
+NAME = "authentication-results"
+ARC_NAME = "arc-authentication-results"
+MAX_RESULTS = 100
+METHODS = ("spf", "dkim", "dmarc", "arc", "compauth")
+
+_METHOD = re.compile(
+    r"\s*([A-Za-z][A-Za-z0-9-]{0,30})\s{0,5}(?:/\s{0,5}\d{1,3})?\s{0,5}=\s{0,5}([A-Za-z]{1,30})"
+)
+_REASON = re.compile(r"\breason\s{0,5}=\s{0,5}\"?(\d{3})\b")
+_AUTHSERV_ID = re.compile(r"\s*([A-Za-z0-9_.-]{1,255})(?:\s{1,5}\d{1,3})?\s*")
+_INSTANCE = re.compile(r"\s*i\s{0,5}=\s{0,5}\d{1,3}\s*")
+
+# Below its boundary Received, before anything of the message itself, a receiver writes
+# these and no others; only the receivers named here do so.
+_WRITES_BELOW = {"google": "google.com", "icloud": "icloud.com"}
+_BELOW = frozenset(
+    {NAME, "received-spf", "x-icl-score", "x-icl-info", "x-icl-repid", "x-arc-info"}
+    | {"x-dmarc-info", "x-dmarc-policy"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Authentication:
+    """What a receiver found; results in lower case, None where it said nothing."""
+
+    spf: str | None = None
+    dkim: str | None = None
+    dmarc: str | None = None
+    arc: str | None = None
+    compauth: str | None = None
+    compauth_reason: str | None = None  # three digits; Microsoft's own
+
+    def or_else(self, other: "Authentication") -> "Authentication":
+        """Fill what is missing here from *other*; a reason goes with its compauth."""
+        reason = self.compauth_reason if self.compauth else other.compauth_reason
+        return Authentication(
+            spf=self.spf or other.spf,
+            dkim=self.dkim or other.dkim,
+            dmarc=self.dmarc or other.dmarc,
+            arc=self.arc or other.arc,
+            compauth=self.compauth or other.compauth,
+            compauth_reason=reason,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One field: who speaks ("" in Microsoft's dialect), and what it says."""
+
+    authserv_id: str
+    results: Authentication
+
+
+def parse(value: str) -> Report:
+    """Read one unfolded value. Never raises: the input is hostile.
+
+    Of several DKIM signatures one that passes is enough.
+    """
+    segments = [s for s in without_comments(value).split(";")[:MAX_RESULTS] if s.strip()]
+    if segments and _INSTANCE.fullmatch(segments[0]):  # ARC: i=1;
+        segments = segments[1:]
+    named = _AUTHSERV_ID.fullmatch(segments[0]) if segments else None
+    authserv_id = named[1].lower() if named else ""
+    found: dict[str, str] = {}
+    for segment in segments:
+        match = _METHOD.match(segment)
+        if match is None or match[1].lower() not in METHODS:
+            continue
+        method, result = match[1].lower(), match[2].lower()
+        if method not in found or (method == "dkim" and result == "pass"):
+            found[method] = result
+        reason = _REASON.search(segment) if method == "compauth" else None
+        if reason is not None:
+            found["compauth_reason"] = reason[1]
+    return Report(authserv_id, Authentication(**found))
+
+
+def believed(
+    fields: Sequence[HeaderField], boundary: Hop | None, family: str | None
+) -> Authentication:
+    """Merge what the receiver itself wrote, the topmost of each authserv-id first.
+
+    Args:
+        fields: the whole header block, topmost first.
+        boundary: the hop that took the message from outside; None if there is no hop,
+            so that there is only one writer.
+        family: of the receiver; where it speaks under its own name, others above the
+            boundary are not asked. Its ARC field counts where it wrote no plain one.
+    """
+    end = len(fields) if boundary is None else boundary.index
+    above = [parse(field.value) for field in fields[:end] if field.key == NAME]
+    below = _directly_below(fields, boundary, family)
+    plain = [*_speaking(above, family), *below]
+    sealed = [parse(field.value) for field in fields[:end] if field.key == ARC_NAME]
+    own = [r for r in sealed if family and family_of_host(r.authserv_id) == family]
+    return _merge(plain or own)
+
+
+def _directly_below(
+    fields: Sequence[HeaderField], boundary: Hop | None, family: str | None
+) -> list[Report]:
+    """Reports between a boundary Received and the first field of the message itself.
+
+    Believed only beside the receiver's own Received-SPF, which it always writes there:
+    what a sender put on top of a message ends up below the receiver's fields.
+    """
+    domain = _WRITES_BELOW.get(family or "")
+    if boundary is None or domain is None:
+        return []
+    block = []
+    for field in fields[boundary.index + 1 :]:
+        if field.key not in _BELOW:
+            break
+        block.append(field)
+    is_signed = any(f.key == "received-spf" and f"{domain}:" in f.value.lower() for f in block)
+    reports = [parse(field.value) for field in block if field.key == NAME]
+    return [r for r in reports if is_signed and family_of_host(r.authserv_id) == family]
+
+
+def _speaking(reports: list[Report], family: str | None) -> list[Report]:
+    """Those under the receiver's own name (Microsoft's: under none), if there are any."""
+    own = [
+        r
+        for r in reports
+        if family is not None
+        and (
+            family_of_host(r.authserv_id) == family or (family == "microsoft" and not r.authserv_id)
+        )
+    ]
+    return own or reports
+
+
+def _merge(reports: Iterable[Report]) -> Authentication:
+    merged = Authentication()
+    seen: set[str] = set()
+    for report in reports:
+        if report.authserv_id not in seen:
+            merged = merged.or_else(report.results)
+        seen.add(report.authserv_id)
+    return merged
