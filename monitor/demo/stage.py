@@ -74,7 +74,11 @@ def _house(lab: Lab, clock: ManualClock, folder: Path, port: int) -> House:
             "login_url": lab.api_url,
         },
     )
-    transport = SmtpTransport(lab.smtp_route, hostname="seedwatch.lab.example", timeout_s=10)
+    transport = SmtpTransport(
+        lambda recipient: lab.smtp_route(recipient.rpartition("@")[2]),
+        hostname="seedwatch.lab.example",
+        timeout_s=10,
+    )
     edges = replace(
         edges_from(settings, clock),
         transport=transport,

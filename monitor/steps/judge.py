@@ -76,8 +76,9 @@ def _state(session: Session, clock: Clock) -> JudgeStateRow:
 
 
 def _write(session: Session, events: list[IncidentEvent], clock: Clock) -> None:
-    for event in events:
-        row = incidents.append(session, event)
+    """Write every event; people are told of an incident only as the last of them leaves it."""
+    newest = {event.incident: incidents.append(session, event) for event in events}
+    for row in newest.values():
         jobs.put(
             session, "warn", {"event": row.id}, unique_key=f"warn:{row.id}", due_at=clock.now()
         )

@@ -1,6 +1,6 @@
 """Observe: tell the judge how a test stands, at every provider."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
@@ -9,9 +9,7 @@ from monitor.store import jobs, observations
 from monitor.store.tables import TestRow
 
 
-def observe(
-    session: Session, *, test_id: int, look: int, now: datetime
-) -> int:
+def observe(session: Session, *, test_id: int, look: int, now: datetime) -> int:
     """Write the test's observations of this look, wake the judge, and put the next look.
 
     Args:
@@ -22,7 +20,7 @@ def observe(
     """
     rows = observations.observe(session, test_id, now=now)
     if rows:
-        jobs.put(session, "judge", {}, unique_key=f"judge:{rows[-1].id}", due_at=now)
+        _wake_judge(session, now)
     if look + 1 < len(JUDGED):
         test = session.get_one(TestRow, test_id)
         jobs.put(
@@ -33,3 +31,13 @@ def observe(
             due_at=max(now, test.send_at + JUDGED[look + 1]),
         )
     return len(rows)
+
+
+def _wake_judge(session: Session, now: datetime) -> None:
+    """Put the judge's turn one second from now: tests that are told together are judged
+    together, and people are told the verdict on all of them, not on the first few.
+
+    A turn that is running has an earlier second in its key, so this is never lost on it.
+    """
+    due = now.replace(microsecond=0) + timedelta(seconds=1)
+    jobs.put(session, "judge", {}, unique_key=f"judge:{due:%Y%m%d%H%M%S}", due_at=due)

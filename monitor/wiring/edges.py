@@ -13,7 +13,8 @@ from monitor.lookups.dns import DnsResolver
 from monitor.lookups.links import HttpLinkChecker
 from monitor.mailboxes.graph import GraphTenant
 from monitor.mailboxes.kinds import open_mailbox
-from monitor.senders.smtp import DirectRoute, SmtpTransport, smarthost
+from monitor.senders.routes import DirectRoute, smarthost
+from monitor.senders.smtp import SmtpTransport
 from monitor.settings import Settings
 
 
