@@ -1,0 +1,290 @@
+"""One look into one folder: which commands to send next, and what their replies mean.
+
+All folders of a mailbox are asked together, round by round, each round in one write. A
+first visit searches by date; a later one fetches what has come since and asks who is
+still there. Nothing here waits, and every command only reads.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from monitor.core.campaigns import Found, Match, Role, Wanted
+from monitor.core.errors import MailboxBusyError
+from monitor.evidence.stamp import NEEDED_HEADERS, TEST_HEADER, Recognised
+from monitor.mailboxes import imap_wire as wire
+from monitor.mailboxes.folders import Place
+from monitor.mailboxes.imap_client import Reply
+from monitor.mailboxes.imap_memory import MAX_FIELDS, MAX_KNOWN, Memory, Seen, needed_fields, ours
+from monitor.mailboxes.imap_wire import Response
+
+MAX_WHOLE = 64  # headers fetched whole before we know whose they are
+FEW = 16  # so few candidates are fetched whole even where searching told nothing
+MAX_SEARCHED = 10  # Message-IDs in one SEARCH
+
+_FIELDS = (
+    f"(UID INTERNALDATE BODY.PEEK[HEADER.FIELDS ({' '.join(NEEDED_HEADERS).upper()})]"
+    f"<0.{MAX_FIELDS}>)"
+).encode()
+# SEARCH goes by the server's own calendar, which may be a day off ours.
+_DAY = timedelta(days=1)
+_STRENGTH = list(Match)
+_GONE_WORDS = ("exist", "not found", "no such", "unknown mailbox")
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How the folders of one mailbox are read."""
+
+    max_header_bytes: int
+    tabs: tuple[str, ...]  # categories that the server can tell of the inbox's messages
+    complaint: Callable[[str, Response], MailboxBusyError]
+
+
+class Visit:
+    """One look into one folder for *wanted*, with what is remembered of it."""
+
+    def __init__(
+        self, place: Place, memory: Memory | None, wanted: Sequence[Wanted], manner: Manner
+    ) -> None:
+        self.place = place
+        self.memory = memory
+        self.lost_any = False  # one vanished while we looked: it may have moved
+        self._wanted = wanted
+        self._manner = manner
+        self._tabs = manner.tabs if place.role is Role.INBOX else ()
+        self._since = min(w.sent_at for w in wanted) - _DAY
+        if memory is not None and (memory.next_uid < 1 or self._since < memory.since):
+            self.memory = None
+        self.is_fresh = self.memory is None  # does nothing rest on memory?
+        self._asked: list[str] = []
+        self._is_surveyed = False
+        self._is_empty = False
+        self._candidates: list[int] = []
+        self._present: set[int] = set()
+        self._whole: set[int] = set()  # to fetch: the headers
+        self._fields: set[int] = set()  # to fetch: the needed ones
+        self._tab_asked: set[int] = set()
+        self._tab_of: dict[int, str] = {}
+
+    def commands(self) -> list[bytes]:
+        """Return what to send in this round; nothing once all is known."""
+        round_ = list(self._details() if self._is_surveyed else self._survey())
+        self._asked = [kind for kind, _ in round_]
+        return [line for _, line in round_]
+
+    def absorb(self, replies: Sequence[Reply]) -> None:
+        """Take in the replies to the latest `commands`.
+
+        Raises:
+            MailboxBusyError: a refusal, so that nothing can be said about this folder.
+        """
+        for asked, reply in zip(self._asked, replies, strict=True):
+            kind, _, argument = asked.partition(":")
+            if kind == "examine":
+                if not self._is_open(reply):
+                    return  # the replies that follow are about no folder
+            elif kind == "tab":
+                self._absorb_tab(argument, reply)
+            elif kind == "marked":
+                self._absorb_marked(reply)
+            else:
+                self._check(kind, reply)
+                self._absorb_data(kind, reply)
+        self._is_surveyed = True
+
+    def found(self) -> dict[str, Found]:
+        """Return the wanted copies that lie here, by Message-ID."""
+        if self.memory is None:
+            return {}
+        best: dict[str, tuple[int, Recognised]] = {}
+        for uid, known in self._ours():
+            before = best.get(known.wanted.message_id)
+            if before is None or _rank(known) < _rank(before[1]):
+                best[known.wanted.message_id] = (uid, known)
+        return {key: self._found(self.memory, uid, known) for key, (uid, known) in best.items()}
+
+    def settle(self) -> None:
+        """Drop the headers that nobody waits for any longer."""
+        if self.memory is not None:
+            self.memory.keep_headers(u for u, k in self._ours() if not k.wanted.was_found)
+
+    def _found(self, memory: Memory, uid: int, known: Recognised) -> Found:
+        tab = self._tab_of.get(uid, "") or self.place.tab
+        return Found(
+            message_id=known.wanted.message_id,
+            folder=self.place.name,
+            role=Role.TAB if tab else self.place.role,
+            tab=tab,
+            received_at=memory.seen[uid].received_at,
+            headers=memory.headers.get(uid, b""),
+            match=known.match,
+        )
+
+    def _ours(self) -> list[tuple[int, Recognised]]:
+        if self.memory is None:
+            return []
+        return [(u, k) for u, k in ours(self.memory.seen, self._wanted) if u in self._present]
+
+    def _survey(self) -> Iterator[tuple[str, bytes]]:
+        yield "examine", b"EXAMINE " + wire.quoted(self.place.raw)
+        if self.memory is None:
+            day = wire.search_date(self._since)
+            yield "candidates", b"UID SEARCH SINCE " + day
+            yield "marked", b"UID SEARCH SINCE %b %b" % (day, _mark(self._wanted))
+            return
+        yield "new", b"UID FETCH %d:* %b" % (self.memory.next_uid, _FIELDS)
+        known = {uid for uid, _ in ours(self.memory.seen, self._wanted)}
+        if known:
+            yield "present", b"UID SEARCH UID " + wire.uid_set(known)
+            yield from self._ask_tabs(known)
+
+    def _details(self) -> Iterator[tuple[str, bytes]]:
+        mine = self._ours()
+        untold = {uid for uid, known in mine if not known.wanted.was_found}
+        self._whole = (self._whole | untold) - (
+            self.memory.headers.keys() if self.memory else set()
+        )
+        self._fields -= self._whole
+        tabless = ({uid for uid, _ in mine} | self._whole) - self._tab_asked
+        if not (self._whole or self._fields or (self._tabs and tabless)):
+            return
+        yield "examine", b"EXAMINE " + wire.quoted(self.place.raw)
+        if self._whole:
+            part = b"BODY.PEEK[HEADER]<0.%d>" % self._manner.max_header_bytes
+            line = b"UID FETCH %b (UID INTERNALDATE %b)"
+            yield "whole", line % (wire.uid_set(self._whole), part)
+        if self._fields:
+            yield "fields", b"UID FETCH %b %b" % (wire.uid_set(self._fields), _FIELDS)
+        yield from self._ask_tabs(tabless)
+
+    def _ask_tabs(self, uids: set[int]) -> Iterator[tuple[str, bytes]]:
+        if not self._tabs or not uids:
+            return
+        self._tab_asked |= uids
+        for tab in self._tabs:
+            category = wire.quoted(f"category:{tab}")
+            yield f"tab:{tab}", b"UID SEARCH UID %b X-GM-RAW %b" % (wire.uid_set(uids), category)
+
+    def _is_open(self, reply: Reply) -> bool:
+        """Understand the reply to EXAMINE; False if the folder is gone or not the same."""
+        if not reply.is_ok:
+            if not self._is_gone(reply):
+                raise self._manner.complaint(f"folder {self.place.name} does not open", reply.end)
+            self.memory, self._is_surveyed = None, True
+            self._whole, self._fields = set(), set()
+            return False
+        validity = reply.code("UIDVALIDITY") or ""
+        next_uid = wire.number(reply.code("UIDNEXT") or "")
+        self._is_empty = any(r.word == "EXISTS" and r.number == 0 for r in reply.data)
+        if self.memory is None:
+            self.memory = Memory(validity, next_uid, self._since)
+        elif self.memory.validity != validity:
+            self._start_anew()
+            return False
+        return True
+
+    def _is_gone(self, reply: Reply) -> bool:
+        """May we go on without this folder? Not if it could well hold a copy."""
+        if reply.end.word != "NO" or reply.is_passing_refusal or self.place.role is Role.INBOX:
+            return False
+        words = reply.end.text.lower()
+        if reply.end.code == "NONEXISTENT" or any(word in words for word in _GONE_WORDS):
+            return True
+        return self.place.role in {Role.OTHER, Role.TRASH, Role.TAB}
+
+    def _start_anew(self) -> None:
+        self.memory, self.is_fresh, self._is_surveyed = None, True, False
+        self._present, self._whole, self._fields = set(), set(), set()
+        self._tab_asked, self._tab_of = set(), {}
+
+    def _check(self, kind: str, reply: Reply) -> None:
+        """Silence is no news: what was not answered may hold the copy."""
+        if reply.is_ok or (kind == "new" and self._is_empty):
+            return
+        if reply.end.word == "NO" and not reply.is_passing_refusal and kind in {"whole", "fields"}:
+            return  # some were expunged meanwhile, which some servers call NO
+        raise self._manner.complaint(f"folder {self.place.name} cannot be read", reply.end)
+
+    def _absorb_data(self, kind: str, reply: Reply) -> None:
+        if kind == "candidates":
+            self._absorb_candidates(_uids(reply))
+        elif kind == "present":
+            self._absorb_present(set(_uids(reply)))
+        elif kind == "new":
+            self._keep(reply, at_least=self.memory.next_uid if self.memory else 1)
+        elif kind == "whole":
+            lost = self._whole - self._keep(reply, whole=True)
+            self.lost_any |= bool(lost)
+            self._present -= lost
+            self._whole = set()
+        elif kind == "fields":
+            self._keep(reply)
+            self._fields = set()
+
+    def _absorb_candidates(self, uids: list[int]) -> None:
+        self._candidates = sorted(uids)
+        if self.memory is not None and self.memory.next_uid < 1 and uids:
+            self.memory.next_uid = max(uids) + 1
+        self._fields = set(self._candidates[-MAX_KNOWN:])
+        if len(self._candidates) <= FEW:
+            self._whole = set(self._candidates)
+
+    def _absorb_marked(self, reply: Reply) -> None:
+        """A search by header is only a hint: providers differ in which headers they search."""
+        marked = sorted(set(_uids(reply)) & set(self._candidates)) if reply.is_ok else []
+        if marked:
+            self._whole = set(marked[-MAX_WHOLE:])
+            self._fields |= set(marked)
+        self._fields -= self._whole
+
+    def _absorb_present(self, uids: set[int]) -> None:
+        if self.memory is None:
+            return
+        known = {uid for uid, _ in ours(self.memory.seen, self._wanted)} - self._present
+        self._present |= known & uids
+        for uid in known - uids:
+            del self.memory.seen[uid]
+
+    def _absorb_tab(self, tab: str, reply: Reply) -> None:
+        if reply.is_passing_refusal:
+            raise self._manner.complaint("its tabs cannot be searched", reply.end)
+        for uid in _uids(reply):
+            self._tab_of.setdefault(uid, tab)
+
+    def _keep(self, reply: Reply, *, whole: bool = False, at_least: int = 1) -> set[int]:
+        """Remember what was fetched, and return its UIDs.
+
+        "n:*" brings the last message even where it is below n.
+        """
+        kept: set[int] = set()
+        if self.memory is None:
+            return kept
+        for message in filter(None, map(wire.fetched, reply.data)):
+            if message.uid < at_least or not message.section:
+                continue
+            if whole:
+                self.memory.headers[message.uid] = message.data[: self._manner.max_header_bytes]
+            fields = needed_fields(message.data)
+            self.memory.seen[message.uid] = Seen(fields, message.received_at)
+            self.memory.next_uid = max(self.memory.next_uid, message.uid + 1)
+            kept.add(message.uid)
+        self._present |= kept
+        self.memory.prune()
+        return kept
+
+
+def _rank(known: Recognised) -> int:
+    return _STRENGTH.index(known.match)
+
+
+def _uids(reply: Reply) -> list[int]:
+    return [uid for response in reply.data for uid in wire.found_uids(response)]
+
+
+def _mark(wanted: Sequence[Wanted]) -> bytes:
+    """Return the search key for messages that are probably ours."""
+    if len(wanted) > MAX_SEARCHED:
+        return f'HEADER {TEST_HEADER.upper()} ""'.encode()
+    keys = [b"HEADER MESSAGE-ID " + wire.quoted(w.message_id) for w in wanted]
+    return b"OR " * (len(keys) - 1) + b" ".join(keys)

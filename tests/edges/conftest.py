@@ -1,0 +1,345 @@
+"""Servers that say what a test wants, a relay that listens in, and a Dovecot of our own."""
+
+import contextlib
+import os
+import pwd
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import trustme
+
+from monitor.core.campaigns import Wanted
+from monitor.core.providers import parse_provider
+from monitor.core.seeds import Account, Endpoint, ProviderFacts, Security
+from monitor.mailboxes.imap import ImapMailbox
+from monitor.rendering import data_dir
+
+NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+HEADER = b"Message-ID: <1@brand.example>\r\nX-Seedwatch-Test: tok1\r\nSubject: hello\r\n\r\n"
+IN_INBOX = b'* 1 FETCH (UID 7 INTERNALDATE "02-Mar-2026 08:00:05 +0000" BODY[HEADER]<0> {%d}\r\n'
+USUAL: Mapping[str, bytes] = {
+    "LOGIN": b"TAG OK [CAPABILITY IMAP4rev1] signed in\r\n",
+    "LIST": b'* LIST () "/" INBOX\r\nTAG OK done\r\n',
+    "EXAMINE": b"* 1 EXISTS\r\n* OK [UIDVALIDITY 1] x\r\n* OK [UIDNEXT 8] x\r\nTAG OK done\r\n",
+    "UID SEARCH": b"* SEARCH 7\r\nTAG OK done\r\n",
+    "UID FETCH": IN_INBOX % len(HEADER) + HEADER + b")\r\nTAG OK done\r\n",
+}
+
+
+def make_wanted(number: int = 1, *, sent_at: datetime = NOW, was_found: bool = False) -> Wanted:
+    """Copy *number* of our test, as a look asks for it."""
+    return Wanted(f"<{number}@brand.example>", f"tok{number}", sent_at, was_found=was_found)
+
+
+def make_letter(number: int = 1, extra: bytes = b"") -> bytes:
+    """Copy *number* as it arrives, with *extra* header lines."""
+    head = b"From: news@brand.example\r\nMessage-ID: <%d@brand.example>\r\n" % number
+    return head + b"X-Seedwatch-Test: tok%d\r\n%bSubject: hello\r\n\r\nbody\r\n" % (number, extra)
+
+
+@pytest.fixture
+def wanted() -> Callable[..., Wanted]:
+    return make_wanted
+
+
+@pytest.fixture
+def letter() -> Callable[..., bytes]:
+    return make_letter
+
+
+class Server:
+    """Accepts on loopback and gives each connection to `talk` in a thread of its own."""
+
+    def __init__(self, talk: Callable[[socket.socket], None]) -> None:
+        self._talk = talk
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+        host, port = self._listener.getsockname()
+        self.endpoint = Endpoint(host, port, Security.PLAIN)
+        self._threads.append(threading.Thread(target=self._accept))
+        self._threads[0].start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self._open.append(connection)
+            thread = threading.Thread(target=self._serve, args=(connection,))
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with contextlib.suppress(OSError, ValueError), connection:
+            self._talk(connection)
+
+    def stop(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for connection in self._open:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(5)
+
+
+class ScriptedImap:
+    """Answers commands by their longest known beginning; b"" means silence, None goodbye.
+
+    TAG at the start of a line becomes the command's tag.
+    """
+
+    def __init__(
+        self,
+        answers: Mapping[str, bytes | None],
+        *,
+        greeting: bytes = b"* OK ready\r\n",
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.answers: dict[str, bytes | None] = {**USUAL, **answers}
+        self.commands: list[str] = []
+        self.connections = 0
+        self._greeting = greeting
+        self._tls = tls
+        self._server = Server(self._talk)
+        self.endpoint = self._server.endpoint
+        self.stop = self._server.stop
+
+    def _talk(self, connection: socket.socket) -> None:
+        self.connections += 1
+        connection.sendall(self._greeting)
+        if self._converse(connection) and self._tls is not None:
+            with self._tls.wrap_socket(connection, server_side=True) as encrypted:
+                self._converse(encrypted)
+
+    def _converse(self, connection: socket.socket) -> bool:
+        """Answer until the client leaves (False) or asks for TLS (True)."""
+        with connection.makefile("rb") as stream:
+            while line := stream.readline().rstrip(b"\r\n"):
+                tag, _, command = line.decode("latin-1").partition(" ")
+                self.commands.append(command)
+                answer = self._answer(command)
+                if answer is None:
+                    return False
+                connection.sendall(re.sub(rb"(?m)^TAG\b", tag.encode(), answer))
+                if command == "STARTTLS":
+                    return True
+        return False
+
+    def _answer(self, command: str) -> bytes | None:
+        known = [k for k in self.answers if command.startswith(k) and bool(k) == bool(command)]
+        return self.answers[max(known, key=len)] if known else b"TAG BAD what?\r\n"
+
+
+class Relay:
+    """Stands between a client and a server, and writes down what the client says."""
+
+    def __init__(self, target: Endpoint) -> None:
+        self._target = (target.host, target.port)
+        self._lock = threading.Lock()
+        self._client_spoke_last = False
+        self.said = b""
+        self.round_trips = 0  # the server's first words, and each time the client spoke again
+        self._server = Server(self._talk)
+        self.endpoint = self._server.endpoint
+        self.stop = self._server.stop
+
+    @property
+    def commands(self) -> list[str]:
+        """The client's commands without their tags."""
+        lines = self.said.decode("latin-1").split("\r\n")
+        return [line.partition(" ")[2] for line in lines if line]
+
+    def _talk(self, client: socket.socket) -> None:
+        with socket.create_connection(self._target) as server:
+            with self._lock:
+                self.round_trips += 1
+                self._client_spoke_last = False
+            back = threading.Thread(target=self._pump, args=(server, client, False))
+            back.start()
+            self._pump(client, server, True)
+            back.join(5)
+
+    def _pump(self, source: socket.socket, sink: socket.socket, is_client: bool) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                with self._lock:
+                    if is_client:
+                        self.said += data
+                        self.round_trips += not self._client_spoke_last
+                    self._client_spoke_last = is_client
+                sink.sendall(data)
+        for end in (sink, source):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture(scope="session")
+def facts() -> dict[str, ProviderFacts]:
+    """The provider facts that we ship."""
+    files = (data_dir("seedlists") / "providers").glob("*.toml")
+    return {f.stem: parse_provider(f.read_text("utf-8"), name=f.stem) for f in files}
+
+
+@pytest.fixture
+def scripted() -> Iterator[Callable[..., ScriptedImap]]:
+    """Start IMAP servers that answer as told; they end with the test."""
+    servers: list[ScriptedImap] = []
+
+    def start(answers: Mapping[str, bytes | None] | None = None, **options: object) -> ScriptedImap:
+        servers.append(ScriptedImap(answers or {}, **options))  # type: ignore[arg-type]
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def relay() -> Iterator[Callable[[Endpoint], Relay]]:
+    """Start relays; they end with the test."""
+    relays: list[Relay] = []
+
+    def start(target: Endpoint) -> Relay:
+        relays.append(Relay(target))
+        return relays[-1]
+
+    yield start
+    for one in relays:
+        one.stop()
+
+
+@pytest.fixture
+def mailbox(facts: dict[str, ProviderFacts]) -> Iterator[Callable[..., ImapMailbox]]:
+    """Open mailboxes of "a@seed.example"; they are closed after the test."""
+    opened: list[ImapMailbox] = []
+
+    def open_(
+        endpoint: Endpoint,
+        provider: str = "corporate",
+        *,
+        address: str = "a@seed.example",
+        password: str = "pw",
+        **options: object,
+    ) -> ImapMailbox:
+        account = Account(address, provider, endpoint, address, password)
+        options = {"timeout_s": 10.0, **options}
+        opened.append(ImapMailbox(account, facts[provider], **options))  # type: ignore[arg-type]
+        return opened[-1]
+
+    yield open_
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture(scope="session")
+def ca() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def ca_file(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("ca") / "ca.pem"
+    ca.cert_pem.write_to_path(str(path))
+    return str(path)
+
+
+DOVECOT = """
+base_dir = {dir}/run
+state_dir = {dir}/state
+log_path = {dir}/dovecot.log
+{users}
+protocols = imap
+listen = 127.0.0.1
+ssl = no
+disable_plaintext_auth = no
+auth_mechanisms = plain
+first_valid_uid = 1
+mail_location = maildir:{dir}/mail/%n
+mail_home = {dir}/mail/%n
+mail_uid = {uid}
+mail_gid = {gid}
+passdb {{
+  driver = static
+  args = password=pw
+}}
+userdb {{
+  driver = static
+  args = uid={uid} gid={gid} home={dir}/mail/%n allow_all_users=yes
+}}
+namespace inbox {{
+  inbox = yes
+  separator = /
+  mailbox Unerwünscht {{
+    auto = create
+    special_use = \\Junk
+  }}
+  mailbox Quarantine {{
+    auto = create
+  }}
+  mailbox Sent {{
+    auto = create
+    special_use = \\Sent
+  }}
+}}
+service imap-login {{
+  chroot =
+  inet_listener imap {{
+    address = 127.0.0.1
+    port = {port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+service anvil {{
+  chroot =
+}}
+"""
+
+
+@pytest.fixture
+def dovecot() -> Iterator[Endpoint]:
+    """Dovecot 2.3, for as long as the test; everybody's password is pw."""
+    program = shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    assert program, "Dovecot is missing: install dovecot-imapd (version 2.3)"
+    # A socket's path must stay short, and its parents open to the user that it runs as.
+    with tempfile.TemporaryDirectory(prefix="dovecot-") as name:
+        folder = Path(name)
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        config = _dovecot_config(folder, port)
+        subprocess.run([program, "-c", config], check=True)  # returns once it listens
+        try:
+            yield Endpoint("127.0.0.1", port, Security.PLAIN)
+        finally:
+            subprocess.run([program, "-c", config, "stop"], check=True)
+
+
+def _dovecot_config(folder: Path, port: int) -> Path:
+    is_root = os.getuid() == 0
+    owner = pwd.getpwnam("nobody") if is_root else pwd.getpwuid(os.getuid())
+    keys = ("default_internal_user", "default_login_user")
+    users = "" if is_root else "\n".join(f"{key} = {owner.pw_name}" for key in keys)
+    folder.chmod(0o755)
+    for name in ("run", "state", "mail"):
+        (folder / name).mkdir()
+    os.chown(folder / "mail", owner.pw_uid, owner.pw_gid)
+    config = folder / "dovecot.conf"
+    config.write_text(
+        DOVECOT.format(dir=folder, users=users, uid=owner.pw_uid, gid=owner.pw_gid, port=port),
+        encoding="utf-8",
+    )
+    return config
