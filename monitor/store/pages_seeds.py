@@ -1,0 +1,82 @@
+"""Which seed mailboxes we cannot read, so that their silence is not taken for a verdict."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import case, func, select
+from sqlmodel import Session, col
+
+from monitor.core.placements import Placement
+from monitor.store.tables import CopyRow, SeedRow, SightingRow
+
+
+@dataclass(frozen=True, slots=True)
+class SeedHealth:
+    """One mailbox: when we last looked, and since when looking has failed."""
+
+    address: str
+    provider: str
+    looked_at: datetime | None  # None: not in the span
+    known_at: datetime | None  # the latest look that told something
+    failures: int  # looks since then that told nothing
+    reason: str = ""  # of the latest one
+
+    @property
+    def is_failing(self) -> bool:
+        return self.failures > 0
+
+
+def seed_health(session: Session, *, since: datetime) -> list[SeedHealth]:
+    """Return the health of every seed, judged by the looks after *since*."""
+    known = case((col(SightingRow.placement) != Placement.UNKNOWN, col(SightingRow.looked_at)))
+    looks = (
+        select(
+            col(CopyRow.seed_id).label("seed_id"),
+            func.max(col(SightingRow.looked_at)).label("looked_at"),
+            func.max(known).label("known_at"),
+        )
+        .join(CopyRow, col(CopyRow.id) == col(SightingRow.copy_id))
+        .where(col(SightingRow.looked_at) > since)
+        .group_by(col(CopyRow.seed_id))
+        .subquery()
+    )
+    rows = session.connection().execute(
+        select(
+            col(SeedRow.id),
+            col(SeedRow.address),
+            col(SeedRow.provider),
+            looks.c.looked_at,
+            looks.c.known_at,
+        )
+        .outerjoin(looks, looks.c.seed_id == col(SeedRow.id))
+        .order_by(col(SeedRow.provider), col(SeedRow.address))
+    )
+    return [
+        _health(session, seed, SeedHealth(address, provider, looked, good, 0), since)
+        for seed, address, provider, looked, good in rows.all()
+    ]
+
+
+def _health(session: Session, seed: int, health: SeedHealth, since: datetime) -> SeedHealth:
+    if health.looked_at is None or health.looked_at == health.known_at:
+        return health
+    failed = (
+        select(col(SightingRow.looked_at), func.max(col(SightingRow.reason)))
+        .join(CopyRow, col(CopyRow.id) == col(SightingRow.copy_id))
+        .where(
+            col(CopyRow.seed_id) == seed,
+            col(SightingRow.looked_at) > (health.known_at or since),
+            col(SightingRow.placement) == Placement.UNKNOWN,
+        )
+        .group_by(col(SightingRow.looked_at))
+        .order_by(col(SightingRow.looked_at).desc())
+    )
+    looks = session.connection().execute(failed).all()
+    return SeedHealth(
+        address=health.address,
+        provider=health.provider,
+        looked_at=health.looked_at,
+        known_at=health.known_at,
+        failures=len(looks),
+        reason=looks[0][1] if looks else "",
+    )

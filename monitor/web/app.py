@@ -1,0 +1,121 @@
+"""Build the Flask app: pages, error pages, and headers that keep strangers out."""
+
+import re
+from http import HTTPStatus
+
+from flask import Flask, Response, render_template, request
+from jinja2 import StrictUndefined
+from werkzeug.exceptions import HTTPException
+
+from monitor import rendering
+from monitor.core.placements import Placement
+from monitor.web import health, incidents, overview, tests
+from monitor.web.charts import bar, bar_told, chart_table, spark
+from monitor.web.filters import FILTERS
+from monitor.web.parts import KEY, Parts, parts
+from monitor.web.shares import ProviderState
+from monitor.web.verdict import FAULT, advice, confidence, likeliest, placements_told
+
+# Nothing from outside this machine is ever loaded; `connect-src` lets a page ask for
+# itself again.
+_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "style-src 'self'",
+        "script-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    )
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+_EXPLAINED = {
+    HTTPStatus.NOT_FOUND: ("There is no such page.", "It may have been a test that was deleted."),
+    HTTPStatus.INTERNAL_SERVER_ERROR: (
+        "This page could not be made.",
+        "The reason is in the log. Other pages may work; seedwatch doctor says what is wrong.",
+    ),
+}
+
+_WORDS = {
+    "bar": bar,
+    "bar_told": bar_told,
+    "chart_table": chart_table,
+    "placements_told": placements_told,
+    "likeliest": likeliest,
+    "spark": lambda view: spark(view.chart, view.name),
+    "confidence": confidence,
+    "fault": lambda incident: FAULT[incident.latest.cause],
+}
+
+
+def create_app(parts: Parts) -> Flask:
+    """Return the dashboard; it reads through *parts* and never writes."""
+    app = Flask(__name__, template_folder=None)
+    app.extensions[KEY] = parts
+    app.config.update(MAX_CONTENT_LENGTH=64 * 1024)
+    app.jinja_options = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
+    app.jinja_loader = rendering.environment(parts.templates_dir).loader
+    app.jinja_env.filters.update(FILTERS | _WORDS)
+    for room in (overview, tests, incidents):
+        app.register_blueprint(room.pages)
+    app.register_blueprint(health.pages)
+    app.register_error_handler(HTTPException, _error_page)
+    app.before_request(_check_name)
+    app.after_request(_finish)
+    app.context_processor(lambda: _shared(parts))
+    return app
+
+
+def _shared(parts: Parts) -> dict[str, object]:
+    """What every template may use."""
+    return {
+        "now": parts.clock.now(),
+        "banner": parts.banner,
+        "provider_name": parts.provider_name,
+        "advice": lambda incident: advice(incident, parts.provider_name),
+        "Placement": Placement,
+        "ProviderState": ProviderState,
+    }
+
+
+def _check_name() -> Response | None:
+    """Refuse a request for a name that is not ours; werkzeug's own check knows no IPv6."""
+    name = re.sub(r":\d*$", "", request.host).lower()
+    if request.endpoint == "health.healthz" or name in parts().hosts:
+        return None
+    told = "This name is not served here. Ask for the address that seedwatch serve has printed.\n"
+    return Response(told, HTTPStatus.MISDIRECTED_REQUEST, mimetype="text/plain")
+
+
+def _error_page(error: HTTPException) -> Response:
+    """Say what went wrong in our own words; the visitor's are not repeated."""
+    status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
+    title, remedy = _EXPLAINED.get(status, (f"{status.phrase}.", status.description))
+    page = render_template("web/error.html", status=status, title=title, remedy=remedy)
+    answer = Response(page, status)
+    allowed = getattr(error, "valid_methods", None)
+    if allowed:
+        answer.headers["Allow"] = ", ".join(sorted(allowed))
+    return answer
+
+
+def _finish(response: Response) -> Response:
+    response.headers.update(_HEADERS)
+    if request.endpoint == "static":
+        return response
+    response.headers.setdefault("Cache-Control", "private, no-cache")
+    if response.status_code == HTTPStatus.OK and request.method in {"GET", "HEAD"}:
+        response.add_etag(weak=True)
+        response.make_conditional(request)
+    return response

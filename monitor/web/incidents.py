@@ -1,0 +1,60 @@
+"""Incidents: the list, and one incident with its evidence."""
+
+from flask import Blueprint, abort, render_template, request
+
+from monitor.core.incidents import Evidence
+from monitor.store import pages as counted
+from monitor.store.incidents import all_incidents
+from monitor.store.incidents import one as load
+from monitor.store.pages_incidents import alerts, notices, sender_names
+from monitor.web.parts import parts
+from monitor.web.verdict import urgent_first
+
+pages = Blueprint("incidents", __name__, url_prefix="/incidents")
+
+_LINES = 25
+_TESTS = 10
+_ALERTS = 50
+_NAMES = 500
+
+
+@pages.get("")
+def index() -> str:
+    """List the open incidents, and the closed ones page by page."""
+    page = max(1, min(request.args.get("page", 1, type=int), 10_000))
+    with parts().session() as session:
+        found = all_incidents(session)
+    closed = [i for i in found if not i.is_open]
+    return render_template(
+        "web/incidents.html",
+        open_incidents=urgent_first(i for i in found if i.is_open),
+        closed_incidents=closed[(page - 1) * _LINES : page * _LINES],
+        closed_total=len(closed),
+        page=page,
+        last_page=max(1, -(-len(closed) // _LINES)),
+    )
+
+
+@pages.get("/<path:incident_id>")
+def one(incident_id: str) -> str:
+    """Show one incident: the verdict, its life, and the table behind it."""
+    with parts().session() as session:
+        found = load(session, incident_id)
+        if found is None:
+            abort(404)
+        incident, events = found
+        latest = incident.latest
+        names = sender_names(session, _keys(latest.evidence))
+        context = {
+            "tests": counted.tests_named(session, latest.tests[-_NAMES:], limit=_TESTS),
+            "notices": notices(session, incident),
+            "alerts": alerts(session, limit=_ALERTS, incident=incident.id),
+        }
+    return render_template(
+        "web/incident.html", incident=incident, events=events, names=names, **context
+    )
+
+
+def _keys(evidence: Evidence) -> list[str]:
+    tallies = (*evidence.hit, *evidence.spared, *evidence.controls)
+    return [t.name for t in tallies][:_NAMES]

@@ -1,0 +1,84 @@
+"""The first page: is my mail arriving, where not, whose fault, what to do."""
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+
+from flask import Blueprint, render_template, request
+from sqlmodel import Session
+
+from monitor.core.incidents import Incident
+from monitor.store import pages as counted
+from monitor.store.pages_incidents import alerts, relevant
+from monitor.store.pages_seeds import seed_health
+from monitor.web.parts import parts
+from monitor.web.shares import (
+    CHART_SPAN,
+    WINDOWS,
+    Chart,
+    ProviderView,
+    chart_axis,
+    choose_window,
+    incident_at,
+    provider_view,
+    worst_first,
+)
+from monitor.web.verdict import quiet_verdict, urgent_first
+
+pages = Blueprint("overview", __name__)
+
+_RECENT = timedelta(days=14)
+_SHOWN = 6
+
+
+@pages.get("/")
+def overview() -> str:
+    """Show the verdict, each provider, and what happened last."""
+    now = parts().clock.now()
+    with parts().session() as session:
+        incidents = relevant(session, since=now - _RECENT)
+        window, axis, views = _providers(session, now, incidents)
+        tests = counted.newest_tests(session, limit=_SHOWN)
+        seeds = seed_health(session, since=now - CHART_SPAN)
+        sent = alerts(session, limit=_SHOWN)
+    is_open = [i for i in incidents if i.is_open]
+    return render_template(
+        "web/overview.html",
+        open_incidents=urgent_first(is_open),
+        closed_incidents=[i for i in incidents if not i.is_open][:_SHOWN],
+        quiet=quiet_verdict(views, len(tests)),
+        views=views,
+        axis=axis,
+        window=window,
+        windows=WINDOWS,
+        tests=tests,
+        alerts=sent,
+        seeds=seeds,
+    )
+
+
+def _providers(
+    session: Session, now: datetime, incidents: list[Incident]
+) -> tuple[str, Chart, list[ProviderView]]:
+    """Return the window that is shown, the axis of its charts, and the providers' lines."""
+    asked = request.args.get("window", "")
+    reach = max(CHART_SPAN, WINDOWS.get(asked, CHART_SPAN))
+    clusters = counted.clusters(session, since=now - reach, until=now)
+    window = asked if asked in WINDOWS else choose_window(clusters, now)
+    if WINDOWS[window] > reach:
+        clusters = counted.clusters(session, since=now - WINDOWS[window], until=now)
+    axis = chart_axis(clusters, now)
+    by_provider = defaultdict(list)
+    for cluster in clusters:
+        by_provider[cluster.provider].append(cluster)
+    views = [
+        provider_view(
+            provider,
+            parts().provider_name(provider),
+            by_provider[provider],
+            since=now - WINDOWS[window],
+            axis=axis,
+            incident=incident_at(provider, incidents),
+        )
+        for provider in counted.seeded_providers(session) | set(by_provider)
+    ]
+    return window, axis, worst_first(views)

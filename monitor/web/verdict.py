@@ -1,0 +1,180 @@
+"""The first thing a person reads: is my mail arriving, whose fault, what to do. Pure."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from monitor.core.incidents import Cause, Incident, State
+from monitor.web.filters import clean, counted, listed
+from monitor.web.shares import ProviderState, ProviderView
+
+FAULT = {
+    Cause.PROVIDER: "The provider’s fault, not yours",
+    Cause.PROVIDER_FEATURE: "The provider’s fault, not yours",
+    Cause.SENDER: "This sender’s own mail",
+    Cause.SENDER_AT_PROVIDER: "This sender’s mail, at one provider",
+    Cause.CONTENT: "The content of this mail",
+    Cause.POLICY: "A provider’s rule that you can meet",
+    Cause.ESP: "The sending service’s fault",
+    Cause.SEED: "Our own test mailbox, not your mail",
+    Cause.MONITOR: "Our own monitor, not your mail",
+    Cause.INSUFFICIENT: "Too little evidence to say whose fault it is",
+}
+
+_ADVICE = {
+    Cause.PROVIDER: (
+        "Change neither your content nor your DNS records.",
+        "Hold campaigns to {provider} that can wait; send to everybody else as planned.",
+        "Report the false positives to {provider}.",
+    ),
+    Cause.PROVIDER_FEATURE: (
+        "Leave {feature} out of mail to {provider} until this is over, or hold that mail.",
+        "Change nothing else: all other mail to {provider} arrives as before.",
+        "Report the false positives to {provider}.",
+    ),
+    Cause.SENDER: (
+        "Pause this sender’s campaigns until it is mended.",
+        "Check authentication (SPF, DKIM, DMARC), complaints and the source of the addresses.",
+        "Other senders need do nothing.",
+    ),
+    Cause.SENDER_AT_PROVIDER: (
+        "Slow this sender down at {provider}; elsewhere it may go on.",
+        "Look up its reputation in {provider}’s own postmaster tools.",
+    ),
+    Cause.CONTENT: (
+        "Take {feature} out of the campaign, or send it in another form.",
+        "The sender itself is not at fault: its other mail arrives.",
+    ),
+    Cause.POLICY: (
+        "Read the rule that {provider} has announced, and meet it.",
+        "The evidence names the senders who fail it.",
+    ),
+    Cause.ESP: (
+        "Tell the sending service, with the numbers of this incident.",
+        "Send urgent mail another way.",
+    ),
+    Cause.SEED: ("Check or replace the test mailbox. Your mail is not concerned.",),
+    Cause.MONITOR: ("Check this installation: seedwatch doctor. Nothing is known of your mail.",),
+    Cause.INSUFFICIENT: ("Send another test: more copies will tell whose fault it is.",),
+}
+
+_FEATURE_WORDS = {
+    "url": "links to {}",
+    "track": "tracking links of {}",
+    "dkim": "signatures of {}",
+    "ip": "the sending addresses {}",
+    "esp": "the sending service {}",
+    "attach": "attachments of type {}",
+    "region": "the region {}",
+}
+
+_ODDS = ((0.99, "almost certain"), (0.9, "very likely"), (0.7, "likely"), (0.5, "probable"))
+_ORDER = {State.CONFIRMED: 0, State.SUSPECTED: 1, State.RECOVERING: 2, State.CLOSED: 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What stands on top of the overview when no incident is open."""
+
+    tone: ProviderState
+    sentence: str
+    detail: str
+    begin: bool = False  # nothing was ever sent: say how to start
+
+
+def urgent_first(incidents: Iterable[Incident]) -> list[Incident]:
+    """Confirmed before suspected, provider before sender, new before old."""
+    newest = sorted(incidents, key=lambda i: i.opened_at, reverse=True)
+    return sorted(newest, key=lambda i: (_ORDER[i.state], not i.latest.cause.blames_provider))
+
+
+def quiet_verdict(views: Sequence[ProviderView], tests: int) -> Verdict:
+    """Say what the providers do while no incident is open."""
+    known = [v for v in views if v.current is not None]
+    if tests == 0:
+        return Verdict(
+            ProviderState.NO_DATA,
+            "Nothing has been tested yet, so nothing is known.",
+            "Seedwatch needs test mailboxes and one test to begin with.",
+            begin=True,
+        )
+    if not known:
+        return _nothing_seen(views)
+    mixed = [v for v in known if v.state is ProviderState.MIXED]
+    copies = sum(v.current.n for v in known if v.current)
+    silent = [v.name for v in views if v.current is None]
+    detail = f"{counted(copies, 'copy', 'copies')} of test mail seen."
+    if silent:
+        detail += f" No data from {listed(silent)}."
+    if mixed:
+        names = listed(v.name for v in mixed)
+        return Verdict(
+            ProviderState.MIXED,
+            f"{len(known) - len(mixed)} of {len(known)} providers deliver normally; "
+            f"much of the mail to {names} does not arrive.",
+            f"No incident is open: the evidence names no cause yet. {detail}",
+        )
+    return Verdict(ProviderState.NORMAL, _all_well(len(known), len(views)), detail)
+
+
+def _all_well(known: int, total: int) -> str:
+    if total == 1:
+        return "The one provider delivers normally."
+    if known == total:
+        return f"All {total} providers deliver normally."
+    return f"{known} of {total} providers deliver normally; the others have no data."
+
+
+def _nothing_seen(views: Sequence[ProviderView]) -> Verdict:
+    unknown = sum(v.unknown for v in views)
+    pending = sum(v.pending for v in views)
+    parts = [
+        f"{counted(pending, 'copy is', 'copies are')} on the way" if pending else "",
+        f"{counted(unknown, 'copy', 'copies')} could not be looked for" if unknown else "",
+    ]
+    said = listed(p for p in parts if p)
+    return Verdict(
+        ProviderState.NO_DATA,
+        "No data yet: no look into a mailbox has told anything.",
+        f"{said[:1].upper()}{said[1:]}." if said else "No test was sent in this span.",
+    )
+
+
+def confidence(incident: Incident) -> tuple[str, float] | None:
+    """Return in words and as a number how sure the named cause is; None if it was not said."""
+    number = incident.latest.posterior.get(incident.latest.cause)
+    if number is None:
+        return None
+    return next((words for least, words in _ODDS if number >= least), "uncertain"), number
+
+
+def likeliest(posterior: Mapping[Cause, float]) -> list[tuple[Cause, float]]:
+    """The causes worth naming, likeliest first."""
+    return sorted(((c, p) for c, p in posterior.items() if p >= 0.01), key=lambda x: -x[1])[:4]
+
+
+def placements_told(counts: Mapping[str, int]) -> str:
+    """Where the hit copies are: "18 quarantine, 4 removed"."""
+    most_first = sorted(counts.items(), key=lambda item: -item[1])
+    return ", ".join(f"{n} {clean(word, 20)}" for word, n in most_first if n)
+
+
+def feature_words(feature: str | None) -> str:
+    """("url:lnk.example.net") -> "links to lnk.example.net"."""
+    if not feature or feature == "*":
+        return "what these messages share"
+    kind, _, value = feature.partition(":")
+    return _FEATURE_WORDS.get(kind, "{}").format(value or kind)
+
+
+def advice(incident: Incident, provider_name: Callable[[str], str]) -> list[str]:
+    """Return what to do about *incident*, most urgent first."""
+    latest = incident.latest
+    if incident.state is State.RECOVERING:
+        return ["Mail arrives again. Send what you held, a part first, and watch this page."]
+    if incident.state is State.CLOSED:
+        return []
+    provider = provider_name(latest.provider) if latest.provider else "this provider"
+    lines = _ADVICE[latest.cause]
+    words = feature_words(latest.feature)
+    # Features hold what strangers wrote: braces in them must stay what they are.
+    return [line.replace("{provider}", provider).replace("{feature}", words) for line in lines]
