@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from monitor.lab.filters import Decision, Place, decide
 from monitor.lab.journal import Record
@@ -56,22 +57,22 @@ class Delivery:
         self._mailbox: LabMailbox = world.mailboxes[arrival.recipient]
         self._subject: Subject = read_subject(arrival.raw, arrival.mail_from, arrival.recipient)
         self._record: Record | None = None
+        self._decision = self._decide()
 
-    def accept(self) -> str:
-        """Decide and deliver; return the SMTP reply if it is refused, else ""."""
-        world = self._world
-        decision = self._decide()
-        if decision.answer:
-            if decision.answer.startswith("5"):
-                self._log(Place.DROPPED, world.now())
-            return decision.answer
+    def refuse(self) -> str:
+        """Return the SMTP reply if the message is refused, else ""."""
+        if self._decision.answer.startswith("5"):
+            self._log(Place.DROPPED, self._world.now())
+        return self._decision.answer
+
+    def deliver(self) -> None:
+        """Deliver now, or plan to."""
+        world, decision = self._world, self._decision
         if decision.deliver_at is None:
-            self._deliver(decision, world.now())
-        else:
-            due = world.started_at + decision.deliver_at
-            self._log(decision.place, world.now(), status="pending")
-            world.agenda.add(due, lambda at: self._deliver(decision, at))
-        return ""
+            self._deliver(world.now())
+            return
+        self._log(decision.place, world.now(), status="pending")
+        world.agenda.add(world.started_at + decision.deliver_at, self._deliver)
 
     def _decide(self) -> Decision:
         if self._arrival.recipient.endswith("@" + UNFILTERED_DOMAIN):
@@ -80,7 +81,8 @@ class Delivery:
         elapsed = self._world.elapsed()
         return decide(rules, self._subject, seed=self._world.seed, elapsed=elapsed)
 
-    def _deliver(self, decision: Decision, at: datetime) -> None:
+    def _deliver(self, at: datetime) -> None:
+        decision = self._decision
         self._log(decision.place, at)
         if decision.place is Place.DROPPED:
             return
@@ -96,17 +98,18 @@ class Delivery:
             trusted=decision.trusted,
         )
         for _ in range(decision.times):
-            message = self._message(receipt, decision)
+            message = self._message(receipt)
             if decision.place is Place.QUARANTINE:
                 self._quarantine(message, receipt, at)
                 continue
             folder = "INBOX" if decision.place is Place.INBOX else self._profile.spam
             self._mailbox.put(message, folder, at)
             if decision.zap_at is not None and decision.place is Place.INBOX:
-                self._plan_zap(message, receipt, decision)
+                due = self._world.started_at + decision.zap_at
+                self._world.agenda.add(due, partial(self._zap, message, receipt))
 
-    def _message(self, receipt: Receipt, decision: Decision) -> Message:
-        raw = self._arrival.raw
+    def _message(self, receipt: Receipt) -> Message:
+        raw, decision = self._arrival.raw, self._decision
         if decision.rewrites_links:
             raw = rewrite(raw, self._world.api_url)
         prefix = stamp(self._profile, receipt)
@@ -115,16 +118,9 @@ class Delivery:
             message.labels = frozenset(("\\Inbox",))
         return message
 
-    def _plan_zap(self, message: Message, receipt: Receipt, decision: Decision) -> None:
-        assert decision.zap_at is not None
-        due = self._world.started_at + decision.zap_at
-        self._world.agenda.add(
-            due, lambda at: self._zap(message, receipt, at, unread_only=decision.zap_unread_only)
-        )
-
-    def _zap(self, message: Message, receipt: Receipt, at: datetime, *, unread_only: bool) -> None:
+    def _zap(self, message: Message, receipt: Receipt, at: datetime) -> None:
         was_read = any("\\Seen" in e.flags for _, e in self._mailbox.holders(message))
-        if (unread_only and was_read) or not self._mailbox.withdraw(message):
+        if (self._decision.zap_unread_only and was_read) or not self._mailbox.withdraw(message):
             return
         message.labels = frozenset()
         if self._record is not None:
@@ -137,10 +133,8 @@ class Delivery:
         for rule in self._world.rules(self._profile, Action.RESTORE, moment=at):
             if rule.matches(self._subject, self._world.seed):
                 due = rule.moment(self._subject, self._world.seed, self._world.elapsed(at))
-                self._world.agenda.add(
-                    self._world.started_at + due,
-                    lambda at: self._restore(message, receipt, at),
-                )
+                restore = partial(self._restore, message, receipt)
+                self._world.agenda.add(self._world.started_at + due, restore)
                 return
 
     def _restore(self, message: Message, receipt: Receipt, at: datetime) -> None:

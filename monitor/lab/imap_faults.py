@@ -1,14 +1,35 @@
 """What a scenario does to people who read their mail."""
 
+from datetime import datetime
+from functools import partial
+
 from monitor.lab.imap_parse import Command, RefusedError
 from monitor.lab.imap_session import DroppedError, Session
 from monitor.lab.mailboxes import LabMailbox
-from monitor.lab.rules import Action
+from monitor.lab.rules import Action, Rule, Subject
+from monitor.lab.world import World
 
 BUSY_COMMANDS = {"SELECT", "EXAMINE", "SEARCH", "FETCH", "STATUS"}
 BUSY_TEXT = "[UNAVAILABLE] Server busy, try again later"
 LOCK_TEXT = "[ALERT] Please log in via your web browser"
 LIMIT_TEXT = "[LIMIT] Too many simultaneous connections"
+
+
+def plan_revalidations(world: World) -> None:
+    """Put the changes of UIDVALIDITY that the scenario has on the agenda."""
+    for rule in world.scenario.rules:
+        if rule.action is Action.IMAP_REVALIDATE:
+            world.agenda.add(world.started_at + rule.starts, partial(_revalidate, world, rule))
+
+
+def _revalidate(world: World, rule: Rule, at: datetime) -> None:
+    for address, mailbox in world.mailboxes.items():
+        profile = world.profile_of(address)
+        is_meant = rule.matches(Subject(recipient=address), world.seed)
+        if profile is None or not is_meant or not rule.holds(profile.id, world.elapsed(at)):
+            continue
+        for folder in mailbox.folders.values():
+            folder.revalidate()
 
 
 def connect(session: Session) -> None:

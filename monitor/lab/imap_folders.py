@@ -1,6 +1,5 @@
 """IMAP commands about folders: LIST, STATUS, SELECT and their kin."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,6 +21,8 @@ FLAGS = b"\\Answered \\Flagged \\Deleted \\Seen \\Draft"
 CHILDREN = ("\\HasChildren", "\\HasNoChildren")
 NOT_SPECIAL = {"\\Noselect", "\\Noinferiors"}
 MAX_FOLDERS = 1000
+MAX_NAME = 255
+MAX_PATTERN = 1000
 SELECT_OPTIONS = {b"SUBSCRIBED", b"REMOTE", b"RECURSIVEMATCH", b"SPECIAL-USE"}
 RETURN_OPTIONS = {b"SUBSCRIBED", b"CHILDREN", b"SPECIAL-USE", b"STATUS"}
 
@@ -37,7 +38,7 @@ def existing(session: Session, name: bytes) -> Folder:
 class Listing:
     """What a LIST asks for. A plain one is told all attributes, an extended one what it names."""
 
-    patterns: list[bytes]
+    patterns: list[str]
     is_extended: bool
     special_only: bool
     returns: frozenset[bytes]
@@ -47,13 +48,12 @@ class Listing:
 def list_folders(session: Session, command: Command) -> str:
     """LIST, with RFC 5258, 5819 and 6154 where the provider offers them."""
     listing = _listing(session, command.tokens())
-    if listing.patterns == [b""]:
+    if listing.patterns == [""]:
         session.put(b'* LIST (\\Noselect) "/" ""')
         return "List completed."
-    matcher = _matcher(listing.patterns)
     for folder in session.owner().folders.values():
         special = set(folder.attributes) - NOT_SPECIAL
-        if not matcher.fullmatch(folder.name) or (listing.special_only and not special):
+        if not _is_listed(folder.name, listing.patterns) or (listing.special_only and not special):
             continue
         attributes = _attributes(session, folder)
         if listing.is_extended and b"SPECIAL-USE" not in listing.returns:
@@ -77,11 +77,13 @@ def _listing(session: Session, arguments: list[Argument]) -> Listing:
     has_several = len(arguments) > 1 and isinstance(arguments[1], list)
     patterns = list_at(arguments, 1) if has_several else [text_at(arguments, 1)]
     is_extended = is_extended or has_several or len(arguments) > 2
+    if len(patterns) > MAX_NAME or any(len(p) > MAX_PATTERN for p in patterns):
+        raise BadCommandError("too many patterns")
     if (is_extended and not _offers_extended(session)) or selects - SELECT_OPTIONS:
         raise BadCommandError("extended LIST")
     returns, status = _returns(arguments[2:])
     special_only = b"SPECIAL-USE" in selects
-    wanted = [p for p in (reference + p for p in patterns) if p] or [b""]
+    wanted = [decode_folder(reference + p) for p in patterns if reference + p] or [""]
     return Listing(wanted, is_extended, special_only, frozenset(returns | selects), status)
 
 
@@ -113,27 +115,41 @@ def _name(folder: Folder) -> bytes:
     return quoted(encode_folder(folder.name))
 
 
-def _matcher(patterns: list[bytes]) -> re.Pattern[str]:
-    """Compile LIST wildcards: * crosses hierarchy levels, % does not."""
+def _is_listed(name: str, patterns: list[str]) -> bool:
+    is_inbox = name == "INBOX" and any(p.upper() == name for p in patterns)
+    return is_inbox or any(fits(name, p) for p in patterns)
 
-    def one(pattern: bytes) -> str:
-        # Runs of wildcards say no more than one of them, and would cost time.
-        text = re.sub(r"[*%]*\*[*%]*", "*", decode_folder(pattern))
-        text = re.sub("%+", "%", text)
-        if text.count("*") + text.count("%") > 10:
-            raise BadCommandError("too many wildcards")
-        escaped = re.escape(text).replace(r"\*", ".*").replace("%", "[^/]*")
-        return escaped if text.upper() != "INBOX" else "INBOX"
 
-    return re.compile("|".join(one(p) for p in patterns), re.DOTALL)
+def fits(name: str, pattern: str) -> bool:
+    """Does *name* fit the LIST wildcards? `*` crosses hierarchy levels, `%` does not.
+
+    Keeps the set of positions in *name* that the pattern can have reached, so that no
+    pattern costs more than its length times the name's.
+    """
+    reached = {0}
+    for char in pattern:
+        if char == "*":
+            reached = set(range(min(reached), len(name) + 1))
+        elif char == "%":
+            reached = {p for start in reached for p in range(start, _level_end(name, start) + 1)}
+        else:
+            reached = {p + 1 for p in reached if name[p : p + 1] == char}
+        if not reached:
+            return False
+    return len(name) in reached
+
+
+def _level_end(name: str, start: int) -> int:
+    end = name.find("/", start)
+    return len(name) if end < 0 else end
 
 
 def lsub(session: Session, command: Command) -> str:
     """LSUB: everybody is subscribed to everything."""
     tokens = command.tokens()
-    matcher = _matcher([text_at(tokens, 0) + text_at(tokens, 1)])
+    patterns = [decode_folder(text_at(tokens, 0) + text_at(tokens, 1))]
     for folder in session.owner().folders.values():
-        if matcher.fullmatch(folder.name):
+        if _is_listed(folder.name, patterns):
             attributes = " ".join(_attributes(session, folder)).encode()
             session.put(b"* LSUB (%s)" % attributes, b' "/" ', _name(folder))
     return "Lsub completed."
@@ -215,7 +231,9 @@ def close(session: Session, _command: Command) -> str:
 def create(session: Session, command: Command) -> str:
     name = decode_folder(text_at(command.tokens(), 0)).rstrip("/")
     mailbox = session.owner()
-    if not name or mailbox.folder(name) is not None:
+    if not name or len(name) > MAX_NAME:
+        raise RefusedError("[CANNOT] Invalid mailbox name")
+    if mailbox.folder(name) is not None:
         raise RefusedError("[ALREADYEXISTS] Mailbox already exists")
     if len(mailbox.folders) >= MAX_FOLDERS:
         raise RefusedError("[LIMIT] Too many mailboxes")

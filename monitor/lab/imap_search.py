@@ -135,7 +135,7 @@ def date_of(text: bytes) -> date:
 def date_time_of(text: bytes) -> datetime:
     """Read an IMAP date-time, such as " 1-Mar-2026 10:00:00 +0000", into UTC."""
     found = DATE_TIME.fullmatch(text.strip())
-    if found is None:
+    if found is None or date_of(found[1]).year < 1900:
         raise BadCommandError("invalid date")
     clock = datetime.strptime(found[2].decode("ascii") + found[3].decode("ascii"), "%H:%M:%S%z")
     return datetime.combine(date_of(found[1]), clock.timetz()).astimezone(UTC)

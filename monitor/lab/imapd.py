@@ -3,129 +3,24 @@
 import asyncio
 import base64
 import binascii
-from collections.abc import Callable
 
-from monitor.lab import imap_folders as folders
-from monitor.lab import imap_messages as messages
 from monitor.lab.connections import Connections
-from monitor.lab.imap_faults import admit, check, connect, wall_wait_s
+from monitor.lab.imap_commands import answer, one_line, sign_in
+from monitor.lab.imap_faults import check, connect, wall_wait_s
 from monitor.lab.imap_parse import (
     BadCommandError,
     Command,
     RefusedError,
     parse_command,
     tag_of,
-    text_at,
 )
 from monitor.lab.imap_session import DroppedError, Session
 from monitor.lab.imap_wire import TooLongError, Wire
 from monitor.lab.providers import Profile
 from monitor.lab.world import World
 
-Handler = Callable[[Session, Command], str]
 IDLE_CHECK_S = 0.2  # how soon an idling client hears of what lab time brought
-QUIET_COMMANDS = {"FETCH", "STORE", "SEARCH"}  # no EXPUNGE while these run (RFC 3501 7.4.1)
 MAX_LINE = 8192
-
-
-def capability(session: Session, _command: Command) -> str:
-    session.put(b"* CAPABILITY ", session.capabilities.encode("ascii"))
-    return "Capability completed."
-
-
-def noop(_session: Session, command: Command) -> str:
-    return f"{command.name.title()} completed."
-
-
-def check_folder(session: Session, _command: Command) -> str:
-    session.open_folder()
-    return "Check completed."
-
-
-def identify(session: Session, _command: Command) -> str:
-    session.put(b'* ID ("name" "lab" "vendor" "Seedwatch")')
-    return "ID completed."
-
-
-def login(session: Session, command: Command) -> str:
-    tokens = command.tokens()
-    return sign_in(session, text_at(tokens, 0), text_at(tokens, 1))
-
-
-def sign_in(session: Session, address: bytes, password: bytes) -> str:
-    if session.mailbox is not None:
-        raise BadCommandError("already signed in")
-    mailbox = session.identify(
-        address.decode("utf-8", "replace"), password.decode("utf-8", "replace")
-    )
-    admit(session, mailbox)
-    session.enter(mailbox)
-    return f"[CAPABILITY {session.capabilities}] Logged in"
-
-
-def logout(session: Session, _command: Command) -> str:
-    session.put(b"* BYE Logging out")
-    session.is_over = True
-    return "Logout completed."
-
-
-def enable(session: Session, command: Command) -> str:
-    session.owner()
-    asked = [t.upper() for t in command.tokens() if isinstance(t, bytes)]
-    known = b" ".join(t for t in asked if t == b"CONDSTORE" and session.offers("CONDSTORE"))
-    session.put(b"* ENABLED", b" " + known if known else b"")
-    return "Enable completed."
-
-
-HANDLERS: dict[str, Handler] = {
-    "CAPABILITY": capability,
-    "NOOP": noop,
-    "CHECK": check_folder,
-    "ID": identify,
-    "LOGIN": login,
-    "LOGOUT": logout,
-    "ENABLE": enable,
-    "LIST": folders.list_folders,
-    "LSUB": folders.lsub,
-    "STATUS": folders.status,
-    "SELECT": folders.select,
-    "EXAMINE": folders.examine,
-    "UNSELECT": folders.unselect,
-    "CLOSE": folders.close,
-    "CREATE": folders.create,
-    "SUBSCRIBE": folders.subscribe,
-    "UNSUBSCRIBE": folders.subscribe,
-    "NAMESPACE": folders.namespace,
-    "SEARCH": messages.search,
-    "FETCH": messages.fetch,
-    "STORE": messages.store,
-    "EXPUNGE": messages.expunge,
-    "COPY": messages.copy,
-    "MOVE": messages.move,
-    "APPEND": messages.append,
-}
-
-
-def answer(session: Session, command: Command) -> bytes:
-    """Run one command and return the whole reply.
-
-    Raises:
-        DroppedError: the scenario, or a changed UIDVALIDITY, ends the connection.
-    """
-    handler = HANDLERS.get(command.name)
-    try:
-        if handler is None:
-            raise BadCommandError("Unknown command")
-        check(session, command)
-        text = handler(session, command)
-        if command.name not in QUIET_COMMANDS or command.by_uid:
-            session.sync()
-        session.put(command.tag, b" OK ", text.encode("utf-8", "replace"))
-    except BadCommandError as error:
-        session.put(command.tag, b" BAD Error in IMAP command: ", str(error).encode())
-    except RefusedError as error:
-        session.put(command.tag, b" NO ", str(error).encode())
-    return session.take()
 
 
 class Connection:
@@ -139,16 +34,20 @@ class Connection:
     async def run(self) -> None:
         try:
             await self._greet()
-            while not self._session.is_over:
-                await self._one_command()
-        except TooLongError:
-            await self._wire.write(b"* BYE Too long\r\n")
+            await self._talk()
         except (DroppedError, EOFError, ConnectionError):
             return
         finally:
             with self._world.lock:
                 self._session.end()
             self._wire.close()
+
+    async def _talk(self) -> None:
+        try:
+            while not self._session.is_over:
+                await self._one_command()
+        except TooLongError:
+            await self._wire.write(b"* BYE Command too long\r\n")
 
     async def _greet(self) -> None:
         with self._world.lock:
@@ -162,7 +61,7 @@ class Connection:
         try:
             command = parse_command(raw)
         except BadCommandError as error:
-            await self._wire.write(b"%s BAD %s\r\n" % (tag_of(raw), str(error).encode()))
+            await self._wire.write(b"%s BAD %s\r\n" % (tag_of(raw), one_line(error)))
             return
         with self._world.lock:
             self._world.counters[self._session.profile.id].imap_commands += 1
@@ -207,9 +106,9 @@ class Connection:
             check(self._session, command)
             text = sign_in(self._session, address, password)
         except BadCommandError as error:
-            return command.tag + b" BAD " + str(error).encode() + b"\r\n"
+            return command.tag + b" BAD " + one_line(error) + b"\r\n"
         except RefusedError as error:
-            return command.tag + b" NO " + str(error).encode() + b"\r\n"
+            return command.tag + b" NO " + one_line(error) + b"\r\n"
         return command.tag + b" OK " + text.encode() + b"\r\n"
 
     async def _idle(self, command: Command) -> None:

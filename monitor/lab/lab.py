@@ -15,6 +15,7 @@ from monitor.lab.crowd import crowd
 from monitor.lab.dnsd import Zone, serve_dns, zone_of
 from monitor.lab.graph import Graph, Tenant
 from monitor.lab.httpd import Request, Response, serve_http
+from monitor.lab.imap_faults import plan_revalidations
 from monitor.lab.imapd import serve_imap
 from monitor.lab.mailboxes import Folder, LabMailbox, Message
 from monitor.lab.providers import PROFILES, Profile
@@ -46,6 +47,7 @@ class Lab:
 
     def __init__(self, scenario: Scenario, *, clock: Clock, seed: int) -> None:
         self._world = World(scenario, clock=clock, seed=seed)
+        plan_revalidations(self._world)
         self._tenant = Tenant("lab-tenant", "seedwatch-lab", f"lab-secret-{seed}")
         self._graph = Graph(self._world, self._tenant)
         self._zone: Zone = zone_of(self._world.domains)
@@ -146,6 +148,8 @@ class Lab:
     def add_mailbox(self, address: str, password: str) -> None:
         """Give a person a mailbox; the provider follows from the domain.
 
+        Done again, it changes the password and nothing else.
+
         Raises:
             BadInputError: no provider of the lab hosts this domain.
         """
@@ -154,6 +158,10 @@ class Lab:
             if profile is None:
                 remedy = nearest(address.rpartition("@")[2], list(self._world.domains))
                 raise BadInputError("address", address, "is not hosted in the lab", remedy=remedy)
+            known = self._world.mailboxes.get(address.lower())
+            if known is not None:
+                known.password = password
+                return
             validity = int(self._world.started_at.timestamp()) & 0x7FFFFFFF
             self._world.mailboxes[address.lower()] = LabMailbox(
                 address.lower(),
@@ -191,6 +199,19 @@ class Lab:
         with self._world.lock:
             self._world.settle()
             return [set(e.flags) for e in self._folder(address, folder).entries]
+
+    def places(self, message_id: str) -> list[tuple[str, str]]:
+        """Return address and folder of every message with this Message-ID: the truth."""
+        wanted = message_id.encode("utf-8", "replace")
+        with self._world.lock:
+            self._world.settle()
+            return [
+                (mailbox.address, folder.name)
+                for mailbox in self._world.mailboxes.values()
+                for folder in mailbox.folders.values()
+                for entry in folder.entries
+                if wanted in entry.message.values(b"message-id")
+            ]
 
     def _folder(self, address: str, name: str) -> Folder:
         mailbox = self._world.mailboxes.get(address.lower())

@@ -17,7 +17,7 @@ MAX_PARTS = 50
 LINK = re.compile(rb"(?i)https?://([a-z0-9.-]{1,253})")
 BASE64_PART = re.compile(
     rb"(?im)^content-transfer-encoding:[ \t]*base64\b[^\r\n]*\r\n"
-    rb"(?:[^\r\n]+\r\n)*\r\n([a-z0-9+/=\r\n]+)"
+    rb"(?:[^\r\n]{1,998}\r\n){0,50}\r\n([a-z0-9+/=\r\n]+)"
 )
 SOFT_BREAK = re.compile(rb"=[ \t]*\r?\n")
 MESSAGE_ID = re.compile(rb"(?im)^message-id:[ \t]*(?:\r\n[ \t]+)?([^\r\n]{1,998})")
@@ -83,4 +83,4 @@ def _decoded(block: bytes) -> bytes:
 
 def _text(pattern: re.Pattern[bytes], head: bytes) -> str:
     found = pattern.search(head)
-    return found[1].decode("utf-8", "surrogateescape").strip() if found else ""
+    return found[1].decode("utf-8", "replace").strip() if found else ""

@@ -1,7 +1,7 @@
 """A rule of a scenario: when, for whom, what; and the hash that stands in for chance."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -129,10 +129,3 @@ def lot(seed: int, *parts: str) -> float:
 def is_below(hosts: Iterable[str], domain: str) -> bool:
     """Is one of *hosts* the domain or a name below it?"""
     return any(h == domain or h.endswith("." + domain) for h in hosts)
-
-
-def in_force(
-    rules: Iterable[Rule], actions: frozenset[Action], provider: str, elapsed: timedelta
-) -> Iterator[Rule]:
-    """Yield the rules for *actions* that hold now, in the scenario's order."""
-    return (r for r in rules if r.action in actions and r.holds(provider, elapsed))

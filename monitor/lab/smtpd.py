@@ -70,16 +70,20 @@ class Receiver:
         with self._world.lock:
             self._world.settle()
             self._world.counters[self.profile.id].smtp_messages += 1
-            answers = [
+            deliveries = [
                 Delivery(
                     self._world,
                     self.profile,
                     Arrival(mail_from, recipient, raw, session.host_name or "unknown", peer),
-                ).accept()
+                )
                 for recipient in envelope.rcpt_tos
             ]
-        # One reply for all: a refusal for one recipient refuses the message, as at real hosts.
-        return next((a for a in answers if a), ACCEPTED)
+            # One reply stands for all recipients, so one refusal refuses the message.
+            refusals = [delivery.refuse() for delivery in deliveries]
+            if not any(refusals):
+                for delivery in deliveries:
+                    delivery.deliver()
+        return next((r for r in refusals if r), ACCEPTED)
 
     async def handle_exception(self, error: Exception) -> str:
         """A client's broken input must not end the server; the text helps whoever debugs."""

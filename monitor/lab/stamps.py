@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
+from hashlib import blake2b
 
 from monitor.lab.filters import Place
 from monitor.lab.providers import Profile
@@ -61,14 +62,14 @@ def _received(profile: Profile, r: Receipt) -> list[str]:
     return [
         (
             f"Received: from {r.helo} ({name} [{r.peer}]) by {profile.host} with ESMTP"
-            f" id {abs(hash_of(r)):012x} for <{r.recipient}>; {format_datetime(r.at)}"
+            f" id {_queue_id(r)} for <{r.recipient}>; {format_datetime(r.at)}"
         )
     ]
 
 
-def hash_of(r: Receipt) -> int:
-    """A queue id that depends on nothing but the receipt."""
-    return int.from_bytes(f"{r.recipient}{r.at.timestamp()}".encode()[-6:], "big")
+def _queue_id(r: Receipt) -> str:
+    text = f"{r.recipient} {r.mail_from} {r.at.isoformat()}"
+    return blake2b(text.encode("utf-8", "replace"), digest_size=6).hexdigest()
 
 
 def _google(r: Receipt) -> list[str]:

@@ -11,7 +11,7 @@ from monitor.lab.clockwork import Agenda
 from monitor.lab.journal import Journal
 from monitor.lab.mailboxes import LabMailbox
 from monitor.lab.providers import PROFILES, UNFILTERED_DOMAIN, Profile
-from monitor.lab.rules import Action, Rule, Subject, in_force
+from monitor.lab.rules import Action, Rule, Subject
 from monitor.lab.scenario import Scenario
 
 
@@ -43,6 +43,7 @@ class World:
         self.counters: defaultdict[str, Counters] = defaultdict(Counters)
         self.greylisted: dict[tuple[str, str], datetime] = {}
         self.api_url = ""
+        self._rules: dict[tuple[Action, ...], tuple[Rule, ...]] = {}
         self._numbers = 0
 
     def now(self) -> datetime:
@@ -66,13 +67,19 @@ class World:
         self, profile: Profile, *actions: Action, moment: datetime | None = None
     ) -> Iterator[Rule]:
         """Yield the rules for *actions* in force at a provider, now or at *moment*."""
-        return in_force(self.scenario.rules, frozenset(actions), profile.id, self.elapsed(moment))
+        if actions not in self._rules:
+            rules = self.scenario.rules
+            self._rules[actions] = tuple(r for r in rules if r.action in actions)
+        if not self._rules[actions]:
+            return  # asked before every command: most scenarios have few kinds of rules
+        elapsed = self.elapsed(moment)
+        yield from (r for r in self._rules[actions] if r.holds(profile.id, elapsed))
 
     def rule_for(self, profile: Profile, address: str, *actions: Action) -> Rule | None:
         """Return the first of these rules that concerns this mailbox."""
-        subject = Subject(recipient=address)
         if address.endswith("@" + UNFILTERED_DOMAIN):
             return None
+        subject = Subject(recipient=address)
         return next(
             (r for r in self.rules(profile, *actions) if r.matches(subject, self.seed)), None
         )
