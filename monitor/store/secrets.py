@@ -41,17 +41,30 @@ class Vault:
                 f"the secret of {owner} cannot be opened with the keys in [secrets].",
                 remedy="Put the key back that it was sealed with, or enter the secret again.",
             ) from None
-        sealed_for, secret = json.loads(plain)
+        sealed_for, secret = _unpack(plain)
         if sealed_for != owner:
             raise PersonNeededError(
                 f"the secret of {owner} was sealed for {sealed_for}: rows were mixed up.",
                 remedy="Enter the secret again.",
             )
-        return str(secret)
+        return secret
 
     def reseal(self, owner: str, sealed: bytes) -> bytes:
         """Seal again with the newest key. Raises as `open`."""
         return self.seal(owner, self.open(owner, sealed))
+
+
+def _unpack(plain: bytes) -> tuple[str, str]:
+    """Take owner and secret apart again."""
+    try:
+        parts = json.loads(plain)
+    except ValueError:
+        parts = None
+    match parts:
+        case [str(owner), str(secret)]:
+            return owner, secret
+        case _:
+            return "something else", ""
 
 
 def new_key() -> str:
