@@ -1,0 +1,88 @@
+"""Tell people by e-mail, through the same transport that carries the tests."""
+
+from email.utils import format_datetime
+
+from monitor.core.campaigns import Handover, Letter, Outcome
+from monitor.core.clock import Clock
+from monitor.core.errors import (
+    AgainLaterError,
+    PersonNeededError,
+    SeedwatchError,
+    TransportBusyError,
+)
+from monitor.core.ports import Alert, Transport
+from monitor.evidence import mime, stamp
+
+FROM_NAME = "Seedwatch"
+
+
+class EmailAlerter:
+    """`core.ports.Alerter` by e-mail.
+
+    Args:
+        sender_address: From and envelope sender; bounces come back to it.
+    """
+
+    def __init__(self, transport: Transport, sender_address: str, clock: Clock) -> None:
+        self._transport = transport
+        self._sender = sender_address
+        self._clock = clock
+
+    def tell(self, alert: Alert) -> None:
+        """Send *alert* as one message.
+
+        A message of which nobody knows whether it arrived is not an error: the same
+        warning twice would be worse than none, and the incident's page tells it anyway.
+
+        Raises:
+            AgainLaterError: the mail server could not be reached, or wants it later.
+            PersonNeededError: the recipient or the whole server refuses it for good, or
+                an address is none.
+        """
+        letter = self._compose(alert)
+        handover = next(iter(self._transport.send([letter])))
+        error = _error(alert.to, handover)
+        if error is not None:
+            raise error
+
+    def _compose(self, alert: Alert) -> Letter:
+        recipient = mime.check_address("to", alert.to)
+        sender = mime.check_address("from_address", self._sender)
+        raw = b"".join(
+            (
+                mime.mailbox_field("From", FROM_NAME, sender, called="from_name"),
+                mime.raw_field("To", recipient),
+                mime.text_field("Subject", alert.subject, called="subject"),
+                mime.raw_field("Date", format_datetime(self._clock.now())),
+                mime.raw_field("Message-ID", stamp.check_message_id(alert.message_id)),
+                _thread(alert),
+                # No out-of-office answers, and no answers to those (RFC 3834).
+                mime.raw_field("Auto-Submitted", "auto-generated"),
+                mime.raw_field("X-Auto-Response-Suppress", "All"),
+                mime.body(alert.text, alert.html, seed=alert.id),
+            )
+        )
+        return Letter(alert.message_id, sender, recipient, raw)
+
+
+def _thread(alert: Alert) -> bytes:
+    """Point to the incident's first alert, so that mail programs show them together."""
+    if not alert.in_reply_to or alert.in_reply_to == alert.message_id:
+        return b""
+    first = stamp.check_message_id(alert.in_reply_to)
+    return mime.raw_field("In-Reply-To", first) + mime.raw_field("References", first)
+
+
+def _error(to: str, handover: Handover) -> SeedwatchError | None:
+    said = handover.reply or handover.problem
+    match handover.outcome:
+        case Outcome.ACCEPTED | Outcome.UNCERTAIN:
+            return None
+        case Outcome.REJECTED:
+            return PersonNeededError(
+                f"{to} refused the alert: {said}.", remedy="Check this route's address."
+            )
+        case Outcome.DEFERRED:
+            return AgainLaterError(f"{to} does not take the alert now: {said}.")
+        case Outcome.FAILED:
+            return TransportBusyError(f"the alert for {to} could not be handed over: {said}.")

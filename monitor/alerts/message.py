@@ -1,0 +1,121 @@
+"""Write the mail about one change of an incident: whose fault first, then what to do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote
+
+from monitor.alerts import table, words
+from monitor.core.incidents import Direction, IncidentEvent, State
+from monitor.rendering import environment
+
+Audience = Literal["sender"]
+
+MAX_TESTS = 20
+MAX_SUBJECT = 180
+
+_OPEN = ("lead", "todo", "not_todo")  # parts of mail/words.txt
+_OVER = ("over", "next_step")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What an alert can be told in: short texts on one line, with guarded domains."""
+
+    cause: str
+    state: str
+    is_probable: bool
+    is_better: bool  # a filter that lets through more than usual
+    has_spared: bool  # there are other senders, and their mail arrives
+    provider: str
+    sender: str
+    esp: str
+    what: str
+    fate: str
+    is_about_links: bool
+    since: str
+    earliest: str
+    at: str
+    sentence: str
+    rows: Sequence[table.Row]
+    tests: Sequence[tuple[str, str]]  # name, link or ""
+    page: str  # of the incident, or ""
+    recipient: str
+
+
+def render(
+    event: IncidentEvent,
+    *,
+    recipient: str,
+    names: Mapping[str, str],
+    base_url: str | None = None,
+    audience: Audience = "sender",
+    tests: Sequence[tuple[str, str]] = (),
+) -> tuple[str, str, str]:
+    """Return subject, text and HTML of the alert about *event*.
+
+    Recovery has templates of its own; which are used follows from the event's state.
+
+    Args:
+        recipient: who gets it; shown in the footer.
+        names: provider ids to the names that people know.
+        base_url: where the dashboard can be reached; without it there is no link.
+        audience: whom it addresses; decides the words.
+        tests: name and link of each test that is affected; a link may be "".
+    """
+    view = _view(event, recipient=recipient, names=names, base_url=base_url or "", tests=tests)
+    is_over = event.state in {State.RECOVERING, State.CLOSED}
+    folder, parts = ("recovered", _OVER) if is_over else ("incident", _OPEN)
+    say = {part: _said(part, view) for part in parts}
+    subject, text, html = (
+        environment()
+        .get_template(f"mail/{folder}/{name}")
+        .render(view=view, say=say, audience=audience)
+        for name in ("subject.txt", "body.txt", "body.html")
+    )
+    return words.plain(subject, MAX_SUBJECT), text.strip() + "\n", html
+
+
+def _said(part: str, view: View) -> list[str]:
+    """Let mail/words.txt say one part, a sentence a line.
+
+    Said once for text and HTML, as plain strings: what a macro returns counts as safe, so
+    the HTML template would print it without escaping.
+    """
+    said = str(getattr(environment().get_template("mail/words.txt").module, part)(view))
+    return [line.strip() for line in said.splitlines() if line.strip()]
+
+
+def _view(
+    event: IncidentEvent,
+    *,
+    recipient: str,
+    names: Mapping[str, str],
+    base_url: str,
+    tests: Sequence[tuple[str, str]],
+) -> View:
+    def said(text: str | None, longest: int = words.LONGEST) -> str:
+        return words.guard(words.plain(text or "", longest), event.feature)
+
+    page = f"{base_url.rstrip('/')}/incidents/{quote(event.incident, safe='')}" if base_url else ""
+    return View(
+        cause=str(event.cause),
+        state=str(event.state),
+        is_probable=event.state is State.SUSPECTED,
+        is_better=event.direction is Direction.BETTER,
+        has_spared=bool(event.evidence.spared),
+        provider=said(names.get(event.provider or "", event.provider or "the provider")),
+        sender=said(event.sender),
+        esp=said(event.esp),
+        what=words.what(event.feature),
+        fate=words.fate(event.evidence.placements),
+        is_about_links=words.is_about_links(event.feature),
+        since=words.moment(event.start),
+        earliest=words.moment(event.start_low) if event.start_low < event.start else "",
+        at=words.moment(event.at),
+        sentence=said(event.sentence, 900),
+        rows=table.rows(event, names),
+        tests=[(said(name), link) for name, link in tests[:MAX_TESTS]],
+        page=page,
+        recipient=words.plain(recipient),
+    )

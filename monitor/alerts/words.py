@@ -1,0 +1,67 @@
+"""Words for what an incident is about, safe to stand in a mail.
+
+Names come from outside and may hold anything; and a domain that a filter blames must not
+stand in the warning as itself, or the warning dies of what it reports.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+
+from monitor.core.placements import Placement
+
+LONGEST = 120
+
+_WHAT = {
+    "url": "that links to {}",
+    "track": "with tracking links of {}",
+    "dkim": "signed by {}",
+    "ip": "sent from {}",
+    "esp": "sent through {}",
+    "attach": "with {} attachments",
+    "region": "to mailboxes in {}",
+}
+_FATES = {
+    Placement.SPAM: "goes to spam",
+    Placement.QUARANTINE: "is quarantined",
+    Placement.REJECTED: "is rejected",
+    Placement.MISSING: "does not arrive",
+    Placement.REMOVED: "is removed after delivery",
+}
+_LINKING = ("url", "track")
+
+
+def plain(text: str, longest: int = LONGEST) -> str:
+    """One line of *text*: printable, shortened."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def moment(at: datetime) -> str:
+    return f"{at.day} {at:%B %Y, %H:%M} UTC"
+
+
+def guard(text: str, feature: str | None) -> str:
+    """Write the blamed link domain with brackets, as in lnk[.]example[.]net."""
+    kind, _, domain = (feature or "").partition(":")
+    if kind not in _LINKING or "." not in domain:
+        return text
+    return re.sub(re.escape(domain), lambda m: m[0].replace(".", "[.]"), text, flags=re.IGNORECASE)
+
+
+def what(feature: str | None) -> str:
+    """The clause that says which mail is meant: "that links to ..."; "" for all mail."""
+    if not feature:
+        return ""
+    kind, _, value = feature.partition(":")
+    return guard(_WHAT.get(kind, f"with {kind} {{}}").replace("{}", plain(value)), feature)
+
+
+def fate(placements: Mapping[str, int]) -> str:
+    """What mostly becomes of the copies that are hit."""
+    counts = [(n, word) for word, n in placements.items() if word in set(_FATES) and n > 0]
+    return _FATES[Placement(max(counts)[1])] if counts else "does not reach the inbox"
+
+
+def is_about_links(feature: str | None) -> bool:
+    return (feature or "").partition(":")[0] in _LINKING

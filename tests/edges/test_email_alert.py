@@ -1,0 +1,363 @@
+"""Alerts by e-mail: the right words first, and nothing from outside left unescaped."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.alerts.email import EmailAlerter
+from monitor.alerts.message import render
+from monitor.core.campaigns import Handover, Letter, Outcome, SmtpReply
+from monitor.core.clock import ManualClock
+from monitor.core.errors import (
+    AgainLaterError,
+    BadInputError,
+    PersonNeededError,
+    TransportBusyError,
+)
+from monitor.core.incidents import Cause, Direction, Evidence, IncidentEvent, State, Tally
+from monitor.core.ports import Alert
+
+NAMES = {"microsoft365": "Microsoft 365", "gmail": "Gmail"}
+START = datetime(2026, 3, 2, 9, 20, tzinfo=UTC)
+FEATURE = "url:lnk.example.net"
+
+
+def tally(name: str, bad: int, n: int = 20) -> Tally:
+    return Tally(name, n=n, bad=bad, n_eff=5.0, low=0.6, high=0.99, expected=0.03)
+
+
+PROVIDER = IncidentEvent(
+    at=datetime(2026, 3, 2, 14, 10, tzinfo=UTC),
+    incident="m365/2026 1",
+    state=State.CONFIRMED,
+    cause=Cause.PROVIDER_FEATURE,
+    start=START,
+    start_low=datetime(2026, 3, 2, 8, 20, tzinfo=UTC),
+    start_high=START,
+    posterior={Cause.PROVIDER_FEATURE: 0.98},
+    sentence="Microsoft 365 is quarantining mail that links to LNK.example.net: 2 of 3 senders.",
+    reason="more mail",
+    provider="microsoft365",
+    feature=FEATURE,
+    hit=("a.example", "b.example"),
+    spared=("c.example",),
+    evidence=Evidence(
+        hit=(tally("a.example", 19), tally("b.example", 18)),
+        spared=(tally("c.example", 1),),
+        controls=(tally("gmail", 1), tally(f"without {FEATURE}", 0), tally("yahoo", 0, n=0)),
+        placements={"quarantine": 30, "removed": 7, "inbox": 99},
+    ),
+)
+SENDER = replace(
+    PROVIDER,
+    cause=Cause.SENDER,
+    provider=None,
+    feature=None,
+    sender="northwind.example.org",
+    sentence="Mail from northwind.example.org goes to spam at all 8 providers.",
+    evidence=Evidence(
+        hit=(tally("northwind.example.org", 19),),
+        spared=(tally("c.example", 1), tally("d.example", 1)),
+        placements={"spam": 19},
+    ),
+)
+
+
+def write(event: IncidentEvent, **options: object) -> tuple[str, str, str]:
+    return render(event, recipient="ops@a.example", names=NAMES, base_url="https://watch.example/")
+
+
+def first_sentence(event: IncidentEvent) -> str:
+    text = write(event)[1]
+    return " ".join(text.split("\n\n", maxsplit=1)[0].split())
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (
+            PROVIDER,
+            (
+                "It is Microsoft 365, not you: since 2 March 2026, 09:20 UTC, mail that links to"
+                " lnk[.]example[.]net is quarantined there."
+            ),
+        ),
+        (
+            replace(PROVIDER, state=State.SUSPECTED, cause=Cause.PROVIDER, feature=None),
+            (
+                "It is probably Microsoft 365, not you: since 2 March 2026, 09:20 UTC, mail is"
+                " quarantined there."
+            ),
+        ),
+        (
+            replace(PROVIDER, direction=Direction.BETTER, feature=None, cause=Cause.PROVIDER),
+            (
+                "It is Microsoft 365, not you: since 2 March 2026, 09:20 UTC, it lets mail through"
+                " that it used to hold back."
+            ),
+        ),
+        (
+            SENDER,
+            (
+                "It is your mail, at every provider: since 2 March 2026, 09:20 UTC, mail from"
+                " northwind.example.org goes to spam, while that of others arrives."
+            ),
+        ),
+        (
+            replace(SENDER, cause=Cause.SENDER_AT_PROVIDER, provider="gmail", evidence=Evidence()),
+            (
+                "It is your mail, at Gmail: since 2 March 2026, 09:20 UTC, mail from"
+                " northwind.example.org does not reach the inbox there."
+            ),
+        ),
+        (
+            replace(SENDER, cause=Cause.CONTENT),
+            (
+                "It is what the mail contains, not a provider: since 2 March 2026, 09:20 UTC, mail"
+                " from northwind.example.org goes to spam everywhere."
+            ),
+        ),
+        (
+            replace(PROVIDER, cause=Cause.ESP, esp="mailwing"),
+            (
+                "It is the sending service mailwing, not your mail: since 2 March 2026, 09:20 UTC,"
+                " what is sent through it is quarantined."
+            ),
+        ),
+        (
+            replace(PROVIDER, state=State.RECOVERING),
+            (
+                "Microsoft 365 delivers normally again since 2 March 2026, 14:10 UTC: mail that links"
+                " to lnk[.]example[.]net arrives."
+            ),
+        ),
+        (
+            replace(SENDER, state=State.CLOSED),
+            "Your mail arrives normally again, as of 2 March 2026, 14:10 UTC.",
+        ),
+    ],
+)
+def test_the_first_sentence_says_whose_fault_it_is(event: IncidentEvent, expected: str) -> None:
+    assert first_sentence(event) == expected
+
+
+@pytest.mark.parametrize("state", list(State))
+@pytest.mark.parametrize("cause", list(Cause))
+def test_every_cause_in_every_state_has_its_words(cause: Cause, state: State) -> None:
+    subject, text, html = write(replace(PROVIDER, cause=cause, state=state))
+
+    assert 10 < len(subject) <= 180
+    assert "\n" not in subject
+    assert first_sentence(replace(PROVIDER, cause=cause, state=state)).endswith(".")
+    assert "https://watch.example/incidents/m365%2F2026%201" in text
+    assert 'href="https://watch.example/incidents/m365%2F2026%201"' in html
+
+
+def test_the_provider_is_to_be_waited_for() -> None:
+    text = write(PROVIDER)[1]
+
+    assert "Hold mail that links to lnk[.]example[.]net for Microsoft 365 addresses" in text
+    assert "another link domain" in text
+    assert "Do not change your DNS records" in text
+    assert "do not warm up" in text
+
+
+def test_the_senders_own_trouble_is_not_to_be_waited_for() -> None:
+    text = write(SENDER)[1]
+
+    assert "Pause campaigns from northwind.example.org" in text
+    assert "Do not wait for the provider" in text
+    assert "DNS records" not in text
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_the_blamed_domain_never_stands_as_itself(state: State) -> None:
+    """A warning that named it would be filtered for what it warns of."""
+    for part in write(replace(PROVIDER, state=state)):
+        assert "lnk.example.net" not in part.lower()
+
+
+def test_the_evidence_is_told_with_its_numbers() -> None:
+    _, text, html = write(PROVIDER)
+
+    assert "- 2 senders hit: 37 of 40 (92 %)" in text
+    assert "likely 62 % to 99 %; worth 10 independent copies; usual 3 %" in text
+    assert "- 1 other sender spared: 1 of 20 (5 %)" in text
+    assert "- The same mail at Gmail: 1 of 20 (5 %)" in text
+    assert "- Other mail at Microsoft 365: 0 of 20 (0 %)" in text
+    assert "37 of 40" in html
+
+
+def test_no_data_makes_no_row() -> None:
+    text = write(PROVIDER)[1]
+
+    assert "yahoo" not in text.lower()
+
+
+def test_other_senders_are_counted_but_never_named() -> None:
+    for part in write(PROVIDER):
+        assert "a.example," not in part
+        assert "b.example" not in part
+        assert "c.example" not in part
+
+
+def test_affected_tests_are_listed_with_their_links() -> None:
+    tests = [("March news", "https://watch.example/tests/1"), ("<b>odd</b>", "")]
+    _, text, html = render(PROVIDER, recipient="x@a.example", names=NAMES, tests=tests)
+
+    assert "- March news: https://watch.example/tests/1" in text
+    assert '<a href="https://watch.example/tests/1">March news</a>' in html
+    assert "&lt;b&gt;odd&lt;/b&gt;" in html
+
+
+def test_without_a_dashboard_there_is_no_link() -> None:
+    for base_url in (None, ""):
+        _, text, html = render(PROVIDER, recipient="x@a.example", names={}, base_url=base_url)
+
+        assert "http" not in text
+        assert "href" not in html
+
+
+HOSTILE = '<script>alert(1)</script>"\r\nBcc: x@y.example\x1b[2J\x00\u2028{{ 7 * 7 }}'
+
+
+@pytest.mark.parametrize("state", list(State))
+@pytest.mark.parametrize("cause", list(Cause))
+def test_what_comes_from_outside_is_escaped(cause: Cause, state: State) -> None:
+    evil = replace(
+        PROVIDER,
+        cause=cause,
+        state=state,
+        provider=HOSTILE,
+        sender=HOSTILE,
+        esp=HOSTILE,
+        feature=f"esp:{HOSTILE}",
+        sentence=HOSTILE,
+        evidence=Evidence(hit=(tally(HOSTILE, 1),), controls=(tally(HOSTILE, 1),)),
+    )
+    subject, text, html = render(
+        evil, recipient=HOSTILE, names={}, base_url="https://w.example", tests=[(HOSTILE, "")]
+    )
+
+    assert "<script" not in html
+    assert "49" not in html + text + subject
+    assert all(character.isprintable() or character == "\n" for character in text + html)
+    assert "\n" not in subject
+
+
+@given(st.text(max_size=200), st.text(max_size=80), st.sampled_from(["url", "track", "dkim", "x"]))
+def test_any_names_can_be_told(words: str, value: str, kind: str) -> None:
+    event = replace(PROVIDER, sentence=words, feature=f"{kind}:{value}", provider=words)
+
+    assert all(render(event, recipient=words, names={}))
+
+
+class Outbox:
+    """A transport that keeps what it is given and ends as it is told."""
+
+    def __init__(self, outcome: Outcome = Outcome.ACCEPTED, problem: str = "") -> None:
+        self.letters: list[Letter] = []
+        self._outcome = outcome
+        self._problem = problem
+
+    def send(self, letters: Sequence[Letter]) -> Iterator[Handover]:
+        for letter in letters:
+            self.letters.append(letter)
+            reply = None if self._problem else SmtpReply(550, "5.1.1", "no such user")
+            yield Handover(letter.message_id, self._outcome, reply, self._problem)
+
+
+CLOCK = ManualClock(datetime(2026, 3, 2, 14, 11, tzinfo=UTC))
+
+
+def alert(**changes: str) -> Alert:
+    subject, text, html = write(PROVIDER)
+    return replace(
+        Alert(
+            id="m365/1:confirmed:1",
+            to="ops@a.example",
+            subject=subject,
+            text=text,
+            html=html,
+            message_id="<alert.2@watch.example>",
+            in_reply_to="<alert.1@watch.example>",
+        ),
+        **changes,
+    )
+
+
+def sent(one: Alert) -> EmailMessage:
+    outbox = Outbox()
+    EmailAlerter(outbox, "alerts@watch.example", CLOCK).tell(one)
+    [letter] = outbox.letters
+    assert (letter.mail_from, letter.recipient) == ("alerts@watch.example", "ops@a.example")
+    message = message_from_bytes(letter.raw, policy=default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def test_an_alert_is_a_message_in_text_and_html() -> None:
+    message = sent(alert())
+
+    assert message["From"] == "Seedwatch <alerts@watch.example>"
+    assert message["To"] == "ops@a.example"
+    assert message["Subject"].startswith("Microsoft 365, not you: mail that links to lnk[.]example")
+    assert message["Date"].datetime == CLOCK.now()
+    assert message["Message-ID"] == "<alert.2@watch.example>"
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
+
+
+def test_alerts_of_one_incident_are_grouped() -> None:
+    message = sent(alert())
+
+    assert message["In-Reply-To"] == "<alert.1@watch.example>"
+    assert message["References"] == "<alert.1@watch.example>"
+
+
+@pytest.mark.parametrize("first", ["", "<alert.2@watch.example>"])
+def test_the_first_alert_answers_nothing(first: str) -> None:
+    assert sent(alert(in_reply_to=first))["In-Reply-To"] is None
+
+
+def test_the_same_alert_again_is_the_same_message() -> None:
+    assert sent(alert()).as_bytes() == sent(alert()).as_bytes()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "problem", "expected"),
+    [
+        (Outcome.REJECTED, "", PersonNeededError),
+        (Outcome.DEFERRED, "", AgainLaterError),
+        (Outcome.FAILED, "cannot reach mx.example:25", TransportBusyError),
+    ],
+)
+def test_what_went_wrong_is_told_apart(
+    outcome: Outcome, problem: str, expected: type[Exception]
+) -> None:
+    alerter = EmailAlerter(Outbox(outcome, problem), "alerts@watch.example", CLOCK)
+
+    with pytest.raises(expected) as raised:
+        alerter.tell(alert())
+
+    assert (problem or "550 5.1.1 no such user") in str(raised.value)
+
+
+def test_an_alert_in_doubt_is_not_told_twice() -> None:
+    EmailAlerter(Outbox(Outcome.UNCERTAIN, "lost"), "alerts@watch.example", CLOCK).tell(alert())
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("to", "nobody"), ("subject", "x\r\nBcc: y@z.example"), ("message_id", "none")],
+)
+def test_an_alert_that_cannot_be_a_message_is_refused(field: str, value: str) -> None:
+    with pytest.raises(BadInputError):
+        sent(alert(**{field: value}))
