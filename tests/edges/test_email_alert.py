@@ -134,8 +134,8 @@ def first_sentence(event: IncidentEvent) -> str:
         (
             replace(PROVIDER, state=State.RECOVERING),
             (
-                "Microsoft 365 delivers normally again since 2 March 2026, 14:10 UTC: mail that links"
-                " to lnk[.]example[.]net arrives."
+                "Microsoft 365 delivers normally again since 2 March 2026, 14:10 UTC: mail that"
+                " links to lnk[.]example[.]net arrives."
             ),
         ),
         (
