@@ -1,7 +1,9 @@
 """A small IMAP client that sends many commands in one write and reads their replies.
 
 Round trips decide how long reading takes, and the standard library's client waits for
-each reply. RFC 3501 section 5.5 allows pipelining where results are not ambiguous.
+each reply. RFC 3501 section 5.5 allows pipelining: a server runs commands in order where
+their results could be taken for one another's (two SEARCHes, anything and an EXAMINE),
+and may run others side by side. Dovecot does: it answers a SEARCH amid a FETCH.
 """
 
 import base64
@@ -14,7 +16,7 @@ from monitor.mailboxes import imap_wire as wire
 from monitor.mailboxes.imap_stream import ImapStream
 from monitor.mailboxes.imap_wire import Response
 
-MAX_DATA = 200_000  # responses to one command
+MAX_DATA = 200_000  # responses to one batch
 
 # A refusal that passes: the codes of RFC 5530, and the words of servers that give none.
 _PASSING = {"UNAVAILABLE", "LIMIT", "INUSE", "SERVERBUG", "OVERQUOTA", "CORRUPTION", "THROTTLED"}
@@ -25,6 +27,7 @@ _PASSING_WORDS = ("try again", "temporar", "too many", "not connected", "unavail
 class Reply:
     """What one command brought: its data, and the tagged response that ends it."""
 
+    kind: str = ""  # the data that the command asks for: FETCH, SEARCH, LIST
     data: list[Response] = field(default_factory=list)
     end: Response = field(default_factory=lambda: Response("", ""))
 
@@ -89,11 +92,13 @@ class ImapClient:
             ConnectionLostError: the connection is gone; a new one may do.
             MailboxBusyError: no answer in time, too much of it, or none that makes sense.
         """
-        tags = [self._next_tag() for _ in commands]
-        lines = (b"%b %b\r\n" % (t.encode(), c) for t, c in zip(tags, commands, strict=True))
+        pending = {self._next_tag(): Reply(kind=_kind(command)) for command in commands}
+        replies = list(pending.values())
+        lines = (b"%b %b\r\n" % (t.encode(), c) for t, c in zip(pending, commands, strict=True))
         self.stream.begin()
         self.stream.write(b"".join(lines))
-        return [self._reply(tag, max_literal) for tag in tags]
+        self._finish(pending, max_literal)
+        return replies
 
     def close(self) -> None:
         """End the connection. Never raises."""
@@ -152,7 +157,9 @@ class ImapClient:
         if answer.tag != "+":
             return Reply(end=answer)
         self.stream.write(f"{self._sasl_plain()}\r\n".encode())
-        return self._reply(tag, 0)
+        reply = Reply()
+        self._finish({tag: reply}, 0)
+        return reply
 
     def _sasl_plain(self) -> str:
         plain = f"\0{self._account.username}\0{self._account.password}"
@@ -162,19 +169,31 @@ class ImapClient:
         self._tag += 1
         return f"S{self._tag}"
 
-    def _reply(self, tag: str, max_literal: int) -> Reply:
-        reply = Reply()
-        while len(reply.data) < MAX_DATA:
+    def _finish(self, pending: dict[str, Reply], max_literal: int) -> None:
+        """Read until each of *pending* has its end, giving each what it asked for."""
+        for _ in range(MAX_DATA):
+            if not pending:
+                return
             response = self.stream.response(max_literal=max_literal)
-            if response.tag == tag:
-                reply.end = response
-                return reply
-            if response.tag == "*" and response.word == "BYE":
-                raise self.stream.lost(f"the server said goodbye ({self.said(response)})")
-            if response.tag == "*":
-                reply.data.append(response)
-                if response.word == "CAPABILITY":
-                    self.capabilities = wire.capabilities(response.items)
+            if response.tag in pending:
+                pending.pop(response.tag).end = response
+            elif response.tag == "*":
+                self._sort_in(response, pending)
             elif response.tag.startswith("S") and response.word:
-                raise self.stream.busy("the server answers out of order")
+                raise self.stream.busy("the server answers what was not asked")
         raise self.stream.busy("the server sends too many responses")
+
+    def _sort_in(self, response: Response, pending: dict[str, Reply]) -> None:
+        if response.word == "BYE":
+            raise self.stream.lost(f"the server said goodbye ({self.said(response)})")
+        if response.word == "CAPABILITY":
+            self.capabilities = wire.capabilities(response.items)
+        open_ = list(pending.values())
+        asked = (reply for reply in open_ if reply.kind == response.word)
+        next(asked, open_[0]).data.append(response)
+
+
+def _kind(command: bytes) -> str:
+    """Return the word of the data that *command* asks for."""
+    words = command.split(b" ", 2)
+    return words[words[0] == b"UID"].decode("latin-1")

@@ -214,7 +214,7 @@ class Visit:
         elif kind == "new":
             self._keep(reply, at_least=self.memory.next_uid if self.memory else 1)
         elif kind == "whole":
-            lost = self._whole - self._keep(reply, whole=True)
+            lost = self._whole - self._keep(reply)
             self.lost_any |= bool(lost)
             self._present -= lost
             self._whole = set()
@@ -252,7 +252,7 @@ class Visit:
         for uid in _uids(reply):
             self._tab_of.setdefault(uid, tab)
 
-    def _keep(self, reply: Reply, *, whole: bool = False, at_least: int = 1) -> set[int]:
+    def _keep(self, reply: Reply, *, at_least: int = 1) -> set[int]:
         """Remember what was fetched, and return its UIDs.
 
         "n:*" brings the last message even where it is below n.
@@ -263,7 +263,7 @@ class Visit:
         for message in filter(None, map(wire.fetched, reply.data)):
             if message.uid < at_least or not message.section:
                 continue
-            if whole:
+            if message.section == "BODY[HEADER]":
                 self.memory.headers[message.uid] = message.data[: self._manner.max_header_bytes]
             fields = needed_fields(message.data)
             self.memory.seen[message.uid] = Seen(fields, message.received_at)

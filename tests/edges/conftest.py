@@ -23,6 +23,7 @@ from monitor.core.seeds import Account, Endpoint, ProviderFacts, Security
 from monitor.mailboxes.imap import ImapMailbox
 from monitor.rendering import data_dir
 
+Answer = bytes | Callable[[bytes], bytes] | None
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 HEADER = b"Message-ID: <1@brand.example>\r\nX-Seedwatch-Test: tok1\r\nSubject: hello\r\n\r\n"
 IN_INBOX = b'* 1 FETCH (UID 7 INTERNALDATE "02-Mar-2026 08:00:05 +0000" BODY[HEADER]<0> {%d}\r\n'
@@ -84,13 +85,17 @@ class Server:
         with contextlib.suppress(OSError, ValueError), connection:
             self._talk(connection)
 
+    def hang_up(self) -> None:
+        """End all connections; new ones are welcome."""
+        for connection in self._open:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
     def stop(self) -> None:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for connection in self._open:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+        self.hang_up()
         for thread in self._threads:
             thread.join(5)
 
@@ -98,23 +103,24 @@ class Server:
 class ScriptedImap:
     """Answers commands by their longest known beginning; b"" means silence, None goodbye.
 
-    TAG at the start of a line becomes the command's tag.
+    TAG at the start of a line becomes the command's tag; a function is called with it.
     """
 
     def __init__(
         self,
-        answers: Mapping[str, bytes | None],
+        answers: Mapping[str, Answer],
         *,
         greeting: bytes = b"* OK ready\r\n",
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self.answers: dict[str, bytes | None] = {**USUAL, **answers}
+        self.answers: dict[str, Answer] = {**USUAL, **answers}
         self.commands: list[str] = []
         self.connections = 0
         self._greeting = greeting
         self._tls = tls
         self._server = Server(self._talk)
         self.endpoint = self._server.endpoint
+        self.hang_up = self._server.hang_up
         self.stop = self._server.stop
 
     def _talk(self, connection: socket.socket) -> None:
@@ -131,6 +137,8 @@ class ScriptedImap:
                 tag, _, command = line.decode("latin-1").partition(" ")
                 self.commands.append(command)
                 answer = self._answer(command)
+                if callable(answer):
+                    answer = answer(tag.encode())
                 if answer is None:
                     return False
                 connection.sendall(re.sub(rb"(?m)^TAG\b", tag.encode(), answer))
@@ -138,7 +146,7 @@ class ScriptedImap:
                     return True
         return False
 
-    def _answer(self, command: str) -> bytes | None:
+    def _answer(self, command: str) -> Answer:
         known = [k for k in self.answers if command.startswith(k) and bool(k) == bool(command)]
         return self.answers[max(known, key=len)] if known else b"TAG BAD what?\r\n"
 
@@ -151,6 +159,7 @@ class Relay:
         self._lock = threading.Lock()
         self._client_spoke_last = False
         self.said = b""
+        self.heard_bytes = 0
         self.round_trips = 0  # the server's first words, and each time the client spoke again
         self._server = Server(self._talk)
         self.endpoint = self._server.endpoint
@@ -179,6 +188,8 @@ class Relay:
                     if is_client:
                         self.said += data
                         self.round_trips += not self._client_spoke_last
+                    else:
+                        self.heard_bytes += len(data)
                     self._client_spoke_last = is_client
                 sink.sendall(data)
         for end in (sink, source):
@@ -198,7 +209,7 @@ def scripted() -> Iterator[Callable[..., ScriptedImap]]:
     """Start IMAP servers that answer as told; they end with the test."""
     servers: list[ScriptedImap] = []
 
-    def start(answers: Mapping[str, bytes | None] | None = None, **options: object) -> ScriptedImap:
+    def start(answers: Mapping[str, Answer] | None = None, **options: object) -> ScriptedImap:
         servers.append(ScriptedImap(answers or {}, **options))  # type: ignore[arg-type]
         return servers[-1]
 
