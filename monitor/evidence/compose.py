@@ -85,7 +85,7 @@ def _own_fields(campaign: Campaign) -> bytes:
             raise BadInputError(
                 f"headers.{name}", value, "is set by Seedwatch itself", remedy="Leave it out."
             )
-        written.append(mime.text_field(name, value, called=f"headers.{name}"))
+        written.append(mime.foreign_field(name, value, called=f"headers.{name}"))
     return b"".join(written) + _one_click(campaign)
 
 

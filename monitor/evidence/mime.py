@@ -13,7 +13,8 @@ from email.header import Header
 from monitor.core.errors import BadInputError
 
 CRLF = b"\r\n"
-LINE = 76  # characters; RFC 5322 asks for 78 and forbids 998
+LINE = 76  # characters; RFC 5322 section 2.1.1 asks for at most 78, and demands 998
+LONGEST_WORD = 900
 
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _NAME = re.compile(r"[!-9;-~]{1,76}")
@@ -26,19 +27,37 @@ def text_field(name: str, value: str, *, called: str = "") -> bytes:
     """Write one unstructured field, folded; other than ASCII as RFC 2047 encoded words.
 
     Raises:
-        BadInputError: *name* cannot name a field, or *value* holds line breaks or other
-            control characters; `called` is what the person knows the value as.
+        BadInputError: *value* holds line breaks or other control characters; `called` is
+            what the person knows it as.
     """
-    label = called or name
+    check_line(called or name, value)
+    if not value.isascii() or "=?" in value or _longest_word(value) > LONGEST_WORD:
+        encoded = Header(value, "utf-8", maxlinelen=LINE, header_name=name).encode(linesep="\r\n")
+        return raw_field(name, encoded)
+    return _folded(name, value)
+
+
+def foreign_field(name: str, value: str, *, called: str) -> bytes:
+    """Write a field of which we do not know the structure: ASCII is left as it is.
+
+    Encoding a word of a List-Unsubscribe, say, would make its address unreadable.
+
+    Raises:
+        BadInputError: *name* cannot name a field, *value* holds control characters, or a
+            word of it fits no line.
+    """
     if _NAME.fullmatch(name) is None:
         raise BadInputError(
-            label, name, "cannot name a header", remedy="Use letters, digits and hyphens."
+            called, name, "cannot name a header", remedy="Use letters, digits and hyphens."
         )
-    check_line(label, value)
-    encoded = Header(value, _charset(value), maxlinelen=LINE, header_name=name).encode(
-        linesep="\r\n"
-    )
-    return f"{name}: {encoded}".encode("ascii") + CRLF
+    if not value.isascii():
+        return text_field(name, value, called=called)
+    check_line(called, value)
+    if _longest_word(value) > LONGEST_WORD:
+        raise BadInputError(
+            called, value, "has a word that fits no line", remedy="Put blanks into it."
+        )
+    return _folded(name, value)
 
 
 def raw_field(name: str, value: str) -> bytes:
@@ -128,18 +147,27 @@ def _part(subtype: str, text: str) -> bytes:
     )
 
 
-def _charset(value: str) -> str:
-    """Encode what is not ASCII, what would not fold, and what looks encoded already."""
-    words_fit = all(len(word) < LINE - 20 for word in value.split(" "))
-    return "us-ascii" if value.isascii() and words_fit and "=?" not in value else "utf-8"
+def _folded(name: str, value: str) -> bytes:
+    """Break lines at blanks only; the first word always stays beside the name."""
+    line, *words = value.strip().split(" ")
+    lines = [f"{name}: {line}"]
+    for word in words:
+        if word and len(lines[-1]) + 1 + len(word) > LINE:
+            lines.append(f" {word}")
+        else:
+            lines[-1] += f" {word}"
+    return "\r\n".join(lines).encode("ascii") + CRLF
+
+
+def _longest_word(value: str) -> int:
+    return max(map(len, value.split(" ")))
 
 
 def _phrase(name: str, display: str) -> str:
     """A display name: bare, quoted, or encoded."""
-    if _charset(display) == "utf-8":
-        return str(
-            Header(display, "utf-8", maxlinelen=LINE, header_name=name).encode(linesep="\r\n")
-        )
+    if not display.isascii() or "=?" in display or len(display) > LINE - 20:
+        header = Header(display, "utf-8", maxlinelen=LINE, header_name=name)
+        return header.encode(linesep="\r\n")
     if _PLAIN_PHRASE.fullmatch(display):
         return display
     return '"' + display.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -122,6 +122,8 @@ def test_a_bad_argument_is_named(field: str, value: str) -> None:
     ("name", "value", "problem"),
     [
         ("X-Job", "a\r\nBcc: y@example.com", "line break"),
+        ("X-Job", "a" * 901, "fits no line"),
+        ("X-Job", "größe\n", "line break"),
         ("X Job", "a", "cannot name a header"),
         ("X-Job:", "a", "cannot name a header"),
         ("Message-ID", "<x@y>", "set by Seedwatch"),
@@ -169,6 +171,22 @@ def test_one_click_unsubscribe_is_completed() -> None:
     message = parsed(copy(replace(NEWS, headers=(target,))))
 
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+def test_a_long_unsubscribe_address_is_left_as_it_is() -> None:
+    """Encoded or broken, no mail program would know it for one."""
+    address = f"<https://shop.example.com/{'u' * 300}>"
+    value = f"{address}, <mailto:u@shop.example.com>"
+    letter = copy(replace(NEWS, headers=(("List-Unsubscribe", value),)))
+
+    expected = f"List-Unsubscribe: {address},\r\n <mailto:u@shop.example.com>\r\n"
+    assert expected.encode() in letter.raw
+
+
+def test_what_looks_encoded_already_is_shown_as_it_was_written() -> None:
+    subject = "=?utf-8?q?not_this?= twice"
+
+    assert parsed(copy(replace(NEWS, subject=subject)))["Subject"] == subject
 
 
 def test_unsubscribing_by_mail_only_is_left_as_it_is() -> None:
