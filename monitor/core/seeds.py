@@ -36,6 +36,7 @@ class Account:
     username: str
     password: str = field(repr=False, default="")
     tenant: str = ""  # name of a [tenants.NAME] in the configuration, for Microsoft Graph
+    reader: str = ""  # kind of reader; "" for the one that the account's other fields suggest
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,8 +61,10 @@ class ImapMailbox:
         return self._client.round_trips if self._client else 0
 
     def look(self, wanted: Sequence[Wanted]) -> list[Found]:
+        """Look for nothing to prove that the mailbox can be read."""
+        work = self._look if wanted else self._prove
         with self._lock:
-            return self._retrying(lambda client: self._look(client, wanted)) if wanted else []
+            return self._retrying(lambda client: work(client, wanted))
 
     def read(self, message_id: str, *, limit: int) -> bytes | None:
         with self._lock:
@@ -133,6 +135,12 @@ class ImapMailbox:
         for visit in visits:
             visit.settle()
         return list(found.values())
+
+    def _prove(self, client: ImapClient, _: Sequence[Wanted]) -> list[Found]:
+        reply = client.batch([b"EXAMINE INBOX"])[0]
+        if not reply.is_ok:
+            raise _complaint(client)("its inbox does not open", reply.end)
+        return []
 
     def _remembered(self, wanted: Sequence[Wanted]) -> set[str]:
         """Return the Message-IDs of those that an earlier look found."""

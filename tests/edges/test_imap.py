@@ -12,6 +12,7 @@ import pytest
 
 from monitor.core.campaigns import Found, Match, Role, Wanted
 from monitor.core.clock import ManualClock
+from monitor.core.errors import MailboxLockedError
 from monitor.lab.lab import Lab
 from monitor.lab.scenario import load_scenario
 from monitor.mailboxes.imap import ImapMailbox
@@ -384,11 +385,15 @@ def test_the_beginning_of_a_copy_is_read_wherever_it_is_and_by_whomever(
     assert corporate.lab.flags(corporate.address, "Junk") == [set()]
 
 
-def test_nothing_wanted_means_no_connection(mailbox: Open, relay: Listen, gmail: Seed) -> None:
-    line = relay(gmail.endpoint)
+def test_looking_for_nothing_proves_that_a_mailbox_can_be_read(
+    corporate: Seed, mailbox: Open, relay: Listen
+) -> None:
+    line = relay(corporate.endpoint)
 
-    assert mailbox(line.endpoint, "gmail", address=gmail.address).look([]) == []
-    assert line.round_trips == 0
+    assert mailbox(line.endpoint, address=corporate.address).look([]) == []
+    assert line.commands[-1] == "EXAMINE INBOX"
+    with pytest.raises(MailboxLockedError):
+        mailbox(corporate.endpoint, address=corporate.address, password="no").look([])
 
 
 def scenario(rules: str, clock: ManualClock) -> Lab:
