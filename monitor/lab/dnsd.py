@@ -46,7 +46,7 @@ def reply_to(query: bytes, zone: Zone) -> bytes | None:
             reply.answer.append(dns.rrset.from_text(question.name, TTL_S, "IN", kind, *records))
         elif not any(owner == name for owner, _ in zone):
             reply.set_rcode(dns.rcode.NXDOMAIN)
-        return reply.to_wire(max_size=MAX_ANSWER)
+        return reply.to_wire(max_size=MAX_ANSWER, prefer_truncation=True)
     except dns.exception.DNSException:
         return None
 

@@ -32,7 +32,7 @@ def identify(session: Session, _command: Command) -> str:
 
 
 def login(session: Session, command: Command) -> str:
-    tokens = command.tokens()
+    tokens = command.arguments()
     return sign_in(session, text_at(tokens, 0), text_at(tokens, 1))
 
 
@@ -55,7 +55,7 @@ def logout(session: Session, _command: Command) -> str:
 
 def enable(session: Session, command: Command) -> str:
     session.owner()
-    asked = [t.upper() for t in command.tokens() if isinstance(t, bytes)]
+    asked = [t.upper() for t in command.arguments() if isinstance(t, bytes)]
     known = b" ".join(t for t in asked if t == b"CONDSTORE" and session.offers("CONDSTORE"))
     session.put(b"* ENABLED", b" " + known if known else b"")
     return "Enable completed."

@@ -47,7 +47,7 @@ class Listing:
 
 def list_folders(session: Session, command: Command) -> str:
     """LIST, with RFC 5258, 5819 and 6154 where the provider offers them."""
-    listing = _listing(session, command.tokens())
+    listing = _listing(session, command.arguments())
     if listing.patterns == [""]:
         session.put(b'* LIST (\\Noselect) "/" ""')
         return "List completed."
@@ -146,7 +146,7 @@ def _level_end(name: str, start: int) -> int:
 
 def lsub(session: Session, command: Command) -> str:
     """LSUB: everybody is subscribed to everything."""
-    tokens = command.tokens()
+    tokens = command.arguments()
     patterns = [decode_folder(text_at(tokens, 0) + text_at(tokens, 1))]
     for folder in session.owner().folders.values():
         if _is_listed(folder.name, patterns):
@@ -156,7 +156,7 @@ def lsub(session: Session, command: Command) -> str:
 
 
 def status(session: Session, command: Command) -> str:
-    tokens = command.tokens()
+    tokens = command.arguments()
     folder = existing(session, text_at(tokens, 0))
     _put_status(session, folder, list_at(tokens, 1))
     return "Status completed."
@@ -195,7 +195,7 @@ def examine(session: Session, command: Command) -> str:
 
 
 def _open(session: Session, command: Command, *, read_only: bool) -> str:
-    name = text_at(command.tokens(), 0)
+    name = text_at(command.arguments(), 0)
     session.selected = None  # a failed SELECT leaves nothing selected (RFC 3501 6.3.1)
     folder = existing(session, name)
     if not folder.is_selectable:
@@ -229,7 +229,7 @@ def close(session: Session, _command: Command) -> str:
 
 
 def create(session: Session, command: Command) -> str:
-    name = decode_folder(text_at(command.tokens(), 0)).rstrip("/")
+    name = decode_folder(text_at(command.arguments(), 0)).rstrip("/")
     mailbox = session.owner()
     if not name or len(name) > MAX_NAME:
         raise RefusedError("[CANNOT] Invalid mailbox name")
@@ -242,7 +242,7 @@ def create(session: Session, command: Command) -> str:
 
 
 def subscribe(session: Session, command: Command) -> str:
-    existing(session, text_at(command.tokens(), 0))
+    existing(session, text_at(command.arguments(), 0))
     return f"{command.name.title()} completed."
 
 

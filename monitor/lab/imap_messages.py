@@ -25,7 +25,7 @@ def search(session: Session, command: Command) -> str:
     if command.by_uid:
         session.sync()
     selected = session.open_folder()
-    tokens = command.tokens()
+    tokens = command.arguments()
     returns = _search_returns(session, tokens)
     if tokens and tokens[0] == b"CHARSET":
         _check_charset(text_at(tokens, 1))
@@ -86,7 +86,7 @@ def fetch(session: Session, command: Command) -> str:
             raise BadCommandError("fetch modifiers")
         rest, since = b"%s %s" % (changed[1], changed[2]), number_of(changed[3])
     numbers, _, items = rest.partition(b" ")
-    tokens = Command(command.tag, command.name, command.by_uid, items).tokens()
+    tokens = Command(command.tag, command.name, command.by_uid, items).arguments()
     if since:
         tokens = _with_modseq(tokens)
     wanted = compile_fetch(
@@ -113,7 +113,7 @@ def _with_modseq(tokens: list[Argument]) -> list[Argument]:
 def store(session: Session, command: Command) -> str:
     selected = session.writable_folder()
     numbers, _, rest = command.rest.partition(b" ")
-    tokens = Command(command.tag, command.name, command.by_uid, rest).tokens()
+    tokens = Command(command.tag, command.name, command.by_uid, rest).arguments()
     operation = text_at(tokens, 0).upper()
     found = re.fullmatch(rb"([+-]?)FLAGS(\.SILENT)?", operation)
     if found is None:
@@ -171,7 +171,7 @@ def move(session: Session, command: Command) -> str:
 
 def _copy(session: Session, command: Command) -> tuple[list[Entry], str]:
     selected = session.open_folder()
-    tokens = command.tokens()
+    tokens = command.arguments()
     picked = selected.pick(text_at(tokens, 0), by_uid=command.by_uid)
     entries = [e for _, e in picked]
     target = existing(session, text_at(tokens, 1))
@@ -182,7 +182,7 @@ def _copy(session: Session, command: Command) -> tuple[list[Entry], str]:
 
 def append(session: Session, command: Command) -> str:
     """APPEND folder [flags] [date] message; without a date, lab time."""
-    tokens = command.tokens()
+    tokens = command.arguments()
     folder_name, *options = tokens[:-1] or [b""]
     raw = text_at(tokens, max(1, len(tokens) - 1))
     folder = existing(session, text_at([folder_name], 0))

@@ -43,8 +43,8 @@ class Command:
     by_uid: bool
     rest: bytes
 
-    def tokens(self) -> list[Argument]:
-        return parse_tokens(self.rest)
+    def arguments(self) -> list[Argument]:
+        return parse_arguments(self.rest)
 
 
 def parse_command(raw: bytes) -> Command:
@@ -68,7 +68,7 @@ def tag_of(raw: bytes) -> bytes:
     return tag if TAG.fullmatch(tag) else b"*"
 
 
-def parse_tokens(text: bytes) -> list[Argument]:
+def parse_arguments(text: bytes) -> list[Argument]:
     """Read atoms, strings, literals and parenthesised lists."""
     stack: list[list[Argument]] = [[]]
     at = 0

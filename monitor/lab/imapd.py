@@ -133,6 +133,7 @@ class Connection:
     def _news(self) -> bytes:
         with self._world.lock:
             self._world.settle()
+            connect(self._session)
             self._session.sync()
             return self._session.take()
 

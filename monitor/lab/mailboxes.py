@@ -5,7 +5,7 @@ Not safe between threads by themselves: whoever touches them holds `World.lock`.
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -96,7 +96,6 @@ class Folder:
     modseq: int = 1
     version: int = 0
     entries: list[Entry] = field(default_factory=list)
-    watchers: set[Callable[[], None]] = field(default_factory=set)
 
     @property
     def is_selectable(self) -> bool:
@@ -143,8 +142,6 @@ class Folder:
 
     def _changed(self) -> None:
         self.version += 1
-        for wake in tuple(self.watchers):
-            wake()
 
 
 class LabMailbox:

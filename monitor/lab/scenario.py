@@ -14,7 +14,7 @@ from monitor.core.errors import BadInputError
 from monitor.lab.providers import PROFILES
 from monitor.lab.rules import Action, Draw, Rule
 
-SPAN = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?")
+SPAN = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?(?:(\d{1,6})ms)?")
 WHEN = {"action", "name", "provider", "from", "until"}
 WHOM = {"recipient", "fraction"}
 WHAT = WHOM | {"url_domain", "sender_domain", "draw"}
@@ -232,12 +232,14 @@ class Reader:
 
 
 def as_span(value: object) -> timedelta | None:
-    """Read "1d2h3m4s", any part of it but not none; None if it is something else."""
+    """Read "1d2h3m4s5ms", any part of it but not none; None if it is something else."""
     found = SPAN.fullmatch(value) if isinstance(value, str) and value else None
     if found is None:
         return None
-    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    days, hours, minutes, seconds, thousandths = (int(part or 0) for part in found.groups())
+    return timedelta(
+        days=days, hours=hours, minutes=minutes, seconds=seconds, milliseconds=thousandths
+    )
 
 
 def _as_count(value: object) -> int | None:
