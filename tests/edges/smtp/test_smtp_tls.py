@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -298,7 +298,7 @@ def test_a_refusal_is_known_before_a_letter_is_begun(servers: Servers) -> None:
     """The caller notes each attempt as it asks for the outcome: there must be none yet."""
     endpoint = servers.start(Security.STARTTLS)
     transport = SmtpTransport(smarthost(endpoint), hostname="h", timeout_s=WAIT_S)
-    offer: Callable[..., Any] = transport.send
+    letter = Letter("<1@a.example>", "b@a.example", "s@b.example", b"Subject: x\r\n\r\n")
 
     with pytest.raises(TransportRefusedError):
-        offer([Letter("<1@a.example>", "b@a.example", "s@b.example", b"Subject: x\r\n\r\n")])
+        transport.send([letter])
