@@ -1,0 +1,95 @@
+"""Which of the claims is it, and how surely?"""
+
+import math
+from collections.abc import Iterable, Sequence
+
+from monitor.core.incidents import Cause
+from monitor.judge.claims import Claim, Family, Suspicion
+from monitor.judge.likelihood import log_add
+from monitor.judge.lines import RELABEL, Lines
+
+SURE = 0.5  # share of the real causes that the best must have, or the cause is not told
+
+
+def is_lasting(claim: Claim) -> bool:
+    """Does the claim say more than that one campaign of one sender failed?"""
+    return claim.cause is not Cause.CONTENT or claim.feature is not None or claim.sender is None
+
+
+def choose(suspicions: Sequence[Suspicion], lines: Lines) -> Suspicion | None:
+    """Return the claim to make, or None if none is past its line.
+
+    Lasting trouble that is past its line goes before a single campaign's failure, which
+    is the same mail seen from nearer.
+    """
+    shown = [s for s in suspicions if lines.margin(s) >= 0]
+    certain = [s for s in shown if s.score >= lines.of(s.claim).confirm]
+    single = [s for s in shown if not is_lasting(s.claim)]
+    for group in (certain, single, shown):
+        if group:
+            return max(group, key=lambda s: s.score)
+    return None
+
+
+def rename(
+    current: Claim, suspicions: Sequence[Suspicion], lines: Lines
+) -> tuple[Suspicion | None, Suspicion | None]:
+    """Return the evidence for *current*, and a claim that is clearly better, if any."""
+    own = next((s for s in suspicions if s.claim == current), None)
+    best = choose(suspicions, lines)
+    if best is None or best.claim == current:
+        return own, None
+    if is_lasting(current) and not is_lasting(best.claim):
+        return own, None
+    if not is_lasting(current):
+        return own, best if is_lasting(best.claim) else None
+    better = own is None or best.score > own.score + RELABEL
+    return own, best if better else None
+
+
+def posterior(
+    suspicions: Iterable[Suspicion], lines: Lines, *, rival: float = -math.inf
+) -> dict[Cause, float]:
+    """Return how probable each cause is; `insufficient` is what may be nothing at all.
+
+    Args:
+        rival: log odds that a sender's trouble at one provider is the provider's.
+    """
+    known = list(suspicions)
+    weights: dict[Cause, float] = {}
+    for suspicion in known:
+        if is_lasting(suspicion.claim):
+            cause = suspicion.claim.cause
+            weights[cause] = log_add(weights.get(cause, -math.inf), suspicion.score)
+    weights[Cause.PROVIDER] = log_add(weights.get(Cause.PROVIDER, -math.inf), rival)
+    for cause, weight in _nothing_lasting(known, lines).items():
+        weights[cause] = log_add(weights.get(cause, -math.inf), weight)
+    total = log_add(*weights.values())
+    return {cause: math.exp(w - total) for cause, w in weights.items() if w > -math.inf}
+
+
+def _nothing_lasting(suspicions: list[Suspicion], lines: Lines) -> dict[Cause, float]:
+    """The rest: a single campaign, or chance.
+
+    At its line, a claim against a provider is as likely false as not. A sender's claims
+    are odds against just this rest.
+    """
+    families = [s for s in suspicions if s.claim.family is not Family.SENDER]
+    if families:
+        return {Cause.INSUFFICIENT: lines.of(families[0].claim).confirm}
+    single = max((s.score for s in suspicions if not is_lasting(s.claim)), default=-math.inf)
+    both = log_add(0.0, single)
+    return {Cause.CONTENT: single - both, Cause.INSUFFICIENT: -both}
+
+
+def is_unsure(claim: Claim, shares: dict[Cause, float]) -> bool:
+    """Is it open whose fault it is: the provider's, the sender's, or what they share?"""
+    real = 1 - shares.get(Cause.INSUFFICIENT, 0.0)
+    same = sum(p for cause, p in shares.items() if _blames(cause) == _blames(claim.cause))
+    return same < SURE * real
+
+
+def _blames(cause: Cause) -> str:
+    if cause.blames_provider:
+        return "provider"
+    return "sender" if cause.blames_sender else cause.value

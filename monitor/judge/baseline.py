@@ -1,0 +1,73 @@
+"""What is usual: the share of bad copies of each sender at each provider, learnt slowly."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+HALF_LIFE_H = 30 * 24.0  # a month: slower than incidents, faster than a season
+SHRINK = 4.0  # effective copies that the additive guess is worth beside own history
+SHRINK_MARGIN = 8.0  # the same for one provider's or one sender's mean beside the mean of all
+PRIOR_BAD, PRIOR_COPIES = 3.0, 30.0  # before any history: one copy in ten is bad
+LEAST_BAD, MOST_BAD = 0.02, 0.95  # nothing is so good that a stray copy is a sensation
+FORGET_H = 90 * 24.0  # three half-lives without a copy: as good as unknown
+
+
+@dataclass(slots=True)
+class Share:
+    """Discounted counts of bad copies and of all copies."""
+
+    bad: float = 0.0
+    total: float = 0.0
+    at: float = 0.0  # hours; when it was last added to
+
+    def add(self, bad: float, total: float, at: float) -> None:
+        keep = 0.5 ** (max(0.0, at - self.at) / HALF_LIFE_H)
+        self.bad = self.bad * keep + bad
+        self.total = self.total * keep + total
+        self.at = max(self.at, at)
+
+
+def _logit(share: float) -> float:
+    return math.log(share / (1 - share))
+
+
+@dataclass(slots=True)
+class Baseline:
+    """Usual shares, by sender and provider, shrunk to what each of both does otherwise.
+
+    Names may be anything; the empty string stands for "all", so the key of a provider's
+    own mean is ("", provider).
+    """
+
+    shares: dict[tuple[str, str], Share] = field(default_factory=dict)
+
+    def expected(self, sender: str, provider: str) -> float:
+        """Usual share of bad copies of *sender* at *provider*."""
+        everyone = self._shrunk("", "", PRIOR_BAD / PRIOR_COPIES, PRIOR_COPIES)
+        here = self._shrunk("", provider, everyone, SHRINK_MARGIN)
+        theirs = self._shrunk(sender, "", everyone, SHRINK_MARGIN)
+        guess = 1 / (1 + math.exp(_logit(everyone) - _logit(here) - _logit(theirs)))
+        return min(MOST_BAD, max(LEAST_BAD, self._shrunk(sender, provider, guess, SHRINK)))
+
+    def learn(self, sender: str, provider: str, bad: float, total: float, at: float) -> None:
+        """Add copies, weighted by how sure it is that they met nothing unusual."""
+        for key in (("", ""), ("", provider), (sender, ""), (sender, provider)):
+            self.shares.setdefault(key, Share(at=at)).add(bad, total, at)
+
+    def forget(self, now: float) -> None:
+        """Drop senders and providers that have been silent for three months."""
+        self.shares = {k: s for k, s in self.shares.items() if now - s.at < FORGET_H}
+
+    def _shrunk(self, sender: str, provider: str, guess: float, weight: float) -> float:
+        share = self.shares.get((sender, provider))
+        if share is None:
+            return guess
+        mean = (share.bad + weight * guess) / (share.total + weight)
+        return min(1 - 1e-3, max(1e-3, mean))
+
+    def snapshot(self) -> list[Any]:
+        return [[*key, share.bad, share.total, share.at] for key, share in self.shares.items()]
+
+    @classmethod
+    def restore(cls, rows: list[Any]) -> "Baseline":
+        return cls({(row[0], row[1]): Share(*row[2:]) for row in rows})

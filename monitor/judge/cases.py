@@ -1,0 +1,143 @@
+"""A case: one incident as the judge keeps it, and how its state changes."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from monitor.core.incidents import Cause, State
+from monitor.judge.claims import Claim, Family
+from monitor.judge.clusters import Cluster
+from monitor.judge.lines import Line
+from monitor.judge.trend import Start, Turn
+
+# An incident ends once in two days or so; that it ended within the last two hours has a
+# prior of 1 in 24. Odds of 9 to 1 after that take log(9) + log(24) nats: three good
+# campaigns, or two of different senders and a third.
+RECOVERS_AT = 5.4
+DROPPED_AT = 4.6  # a suspicion takes less to end: odds of 100 to 1, without a prior
+RELAPSES_AT = 5.4  # two campaigns lost again, in twice the time
+CLOSES_AT = 9.0  # odds of 300 to 1
+CLOSES_AFTER_H = 4.0  # of good mail: providers roll changes back in steps
+QUIET_H = 12.0  # recovering, and no more mail to judge by
+SUSPICION_H = 72.0  # a suspicion that stays one for so long was chance
+FORGOTTEN_H = 168.0  # no mail that it could have hit for a week: nothing left to say
+HYSTERESIS = 2.0  # nats below the line at which a suspicion is dropped
+MOST_TESTS = 200
+
+KNOWN = {State.SUSPECTED: 0.5, State.CONFIRMED: 0.9, State.RECOVERING: 0.9, State.CLOSED: 0.9}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The next state of a case, and why."""
+
+    state: State
+    reason: str
+
+
+@dataclass(slots=True)
+class Case:
+    """Hours are counted from the Unix epoch."""
+
+    id: str
+    claim: Claim
+    state: State
+    opened: float
+    start: Start
+    score: float = 0.0
+    is_unsure: bool = False  # the cause cannot be told
+    by_removal: bool = False
+    posterior: dict[Cause, float] = field(default_factory=dict)
+    hit: list[str] = field(default_factory=list)
+    told: int = 0  # senders named as hit in the latest event
+    tests: dict[str, None] = field(default_factory=dict)  # affected, in order
+    heard: float = 0.0  # the latest mail that the claim covers
+    healed: float | None = None  # since when its mail has been good
+    closed: float | None = None
+
+    @property
+    def cause(self) -> Cause:
+        return Cause.INSUFFICIENT if self.is_unsure else self.claim.cause
+
+    @property
+    def is_open(self) -> bool:
+        return self.state is not State.CLOSED
+
+    def explains(self, cluster: Cluster) -> float:
+        """Probability that this incident is why *cluster* is bad, if it is.
+
+        A sender's own trouble is not an incident of this kind: each provider's filter
+        for the sender accounts for it.
+        """
+        if self.claim.family not in {Family.PROVIDER, Family.COMMON}:
+            return 0.0
+        if cluster.at < self.start.low or cluster.sent > (self.closed or cluster.sent):
+            return 0.0
+        return KNOWN[self.state] if self.claim.covers(cluster) else 0.0
+
+    def step(self, line: Line, ending: Turn, relapsing: Turn, now: float) -> Step | None:
+        """Say what becomes of this case now; None if nothing does."""
+        if self.state is State.SUSPECTED:
+            return self._from_suspected(line, ending, now)
+        if self.state is State.CONFIRMED:
+            return self._from_confirmed(ending, now)
+        if self.state is State.RECOVERING:
+            return self._from_recovering(ending, relapsing, now)
+        return None
+
+    def _from_suspected(self, line: Line, ending: Turn, now: float) -> Step | None:
+        if self.score >= line.confirm:
+            return Step(State.CONFIRMED, "The evidence is past the line.")
+        if ending.evidence >= DROPPED_AT:
+            return Step(State.CLOSED, "Later mail of the same kind is fine.")
+        if self.score < line.suspect - HYSTERESIS:
+            return Step(State.CLOSED, "Later results speak against it.")
+        if now - self.opened > SUSPICION_H:
+            return Step(State.CLOSED, "It has not been borne out for three days.")
+        return None
+
+    def _from_confirmed(self, ending: Turn, now: float) -> Step | None:
+        if ending.evidence >= RECOVERS_AT:
+            return Step(
+                State.RECOVERING, f"{ending.campaigns} campaigns in a row speak for its end."
+            )
+        if now - self.heard > FORGOTTEN_H:
+            return Step(State.CLOSED, "There has been no mail for a week to judge it by.")
+        return None
+
+    def _from_recovering(self, ending: Turn, relapsing: Turn, now: float) -> Step | None:
+        if relapsing.evidence >= RELAPSES_AT:
+            return Step(State.CONFIRMED, "Mail is being lost again.")
+        good_for = now - (self.healed if self.healed is not None else now)
+        if ending.evidence >= CLOSES_AT and good_for >= CLOSES_AFTER_H:
+            return Step(State.CLOSED, f"{ending.campaigns} campaigns since its end are fine.")
+        if now - self.heard > QUIET_H and good_for >= QUIET_H:
+            return Step(State.CLOSED, "It has not come back for twelve hours.")
+        return None
+
+    def snapshot(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "claim": self.claim.snapshot(),
+            "state": self.state,
+            "times": [self.opened, self.start.low, self.start.high],
+            "later": [self.heard, self.healed, self.closed],
+            "score": self.score,
+            "flags": [self.is_unsure, self.by_removal],
+            "posterior": dict(self.posterior),
+            "hit": self.hit,
+            "told": self.told,
+            "tests": list(self.tests),
+        }
+
+    @classmethod
+    def restore(cls, body: dict[str, Any]) -> "Case":
+        opened, low, high = body["times"]
+        case = cls(
+            body["id"], Claim.restore(body["claim"]), State(body["state"]), opened, Start(low, high)
+        )
+        case.score, case.told, case.hit = body["score"], body["told"], list(body["hit"])
+        case.is_unsure, case.by_removal = body["flags"]
+        case.posterior = {Cause(cause): share for cause, share in body["posterior"].items()}
+        case.tests = dict.fromkeys(body["tests"])
+        case.heard, case.healed, case.closed = body["later"]
+        return case

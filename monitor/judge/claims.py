@@ -1,0 +1,84 @@
+"""What can be claimed: a cause and its place, and which clusters it would have hit."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from monitor.core.incidents import Cause
+from monitor.judge.clusters import Cluster
+
+REGION = "region:"
+ESP = "esp:"
+
+
+class Family(StrEnum):
+    """Causes that compete with each other, and are judged by one line."""
+
+    PROVIDER = "provider"
+    SENDER = "sender"
+    COMMON = "common"  # beyond one provider and beyond one sender
+    SEED = "seed"
+
+
+FAMILY = {
+    Cause.PROVIDER: Family.PROVIDER,
+    Cause.PROVIDER_FEATURE: Family.PROVIDER,
+    Cause.SENDER: Family.SENDER,
+    Cause.SENDER_AT_PROVIDER: Family.SENDER,
+    Cause.CONTENT: Family.SENDER,
+    Cause.ESP: Family.COMMON,
+    Cause.MONITOR: Family.COMMON,
+    Cause.SEED: Family.SEED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One cause at one place. What does not apply is None."""
+
+    cause: Cause
+    provider: str | None = None
+    feature: str | None = None
+    sender: str | None = None
+    esp: str | None = None
+    seed: str | None = None
+
+    @property
+    def family(self) -> Family:
+        if self.cause is Cause.CONTENT and self.sender is None:
+            return Family.COMMON
+        return FAMILY[self.cause]
+
+    def covers(self, cluster: Cluster) -> bool:
+        """Would this cause, while it lasts, have hit *cluster*?"""
+        if self.cause is Cause.SEED:
+            return False
+        if self.provider not in {None, cluster.provider}:
+            return False
+        if self.sender not in {None, cluster.sender}:
+            return False
+        return self.has_feature(cluster)
+
+    def has_feature(self, cluster: Cluster) -> bool:
+        """Does *cluster* carry what this claim is about, if it is about a feature at all?"""
+        wanted = f"{ESP}{self.esp}" if self.esp is not None else self.feature
+        if wanted is None or wanted in cluster.features:
+            return True
+        return wanted.startswith(REGION) and wanted.removeprefix(REGION) in cluster.regional
+
+    def snapshot(self) -> list[Any]:
+        return [self.cause, self.provider, self.feature, self.sender, self.esp, self.seed]
+
+    @classmethod
+    def restore(cls, row: list[Any]) -> "Claim":
+        return cls(Cause(row[0]), *row[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """A claim with the evidence for it."""
+
+    claim: Claim
+    score: float  # log evidence, prior included
+    window_h: float = 168.0  # the start of the trouble is at most so long ago
+    by_removal: bool = False  # told by mail removed after delivery

@@ -1,0 +1,217 @@
+"""A cluster: what is known of the copies of one test at one provider."""
+
+from dataclasses import astuple, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from monitor.core.observations import Observation
+from monitor.core.placements import Placement
+from monitor.judge import likelihood
+from monitor.judge.likelihood import Likelihood
+
+FRESH_H = 8.0  # a copy that is still there later than this says little about removal now
+SETTLE_H = 1.0  # younger copies may still be taken away: not yet a sign of health
+MOST_COPIES = 200  # of one cluster; more would not be more evidence
+MOST_FEATURES = 32
+LONGEST = 253  # characters of a name that we keep: the longest domain name
+
+
+class Fate(StrEnum):
+    """What became of one copy, in one letter each because snapshots hold many."""
+
+    ARRIVED = "i"
+    SPAM = "s"
+    QUARANTINE = "q"
+    MISSING = "m"
+    REJECTED = "r"
+    REMOVED = "x"
+
+    @property
+    def placement(self) -> Placement:
+        return _PLACEMENT[self]
+
+
+_PLACEMENT = {
+    Fate.ARRIVED: Placement.INBOX,
+    Fate.SPAM: Placement.SPAM,
+    Fate.QUARANTINE: Placement.QUARANTINE,
+    Fate.MISSING: Placement.MISSING,
+    Fate.REJECTED: Placement.REJECTED,
+    Fate.REMOVED: Placement.REMOVED,
+}
+_FATE = {placement: fate for fate, placement in _PLACEMENT.items()} | {Placement.TAB: Fate.ARRIVED}
+
+
+def follow(before: Fate | None, seen: Placement, *, is_earlier: bool) -> Fate | None:
+    """What became of a copy, given its fate *before* and one more look at it.
+
+    A late copy is no missing one; a copy once in the mailbox and now elsewhere was
+    removed; mail that came back from the spam folder was in the spam folder.
+
+    Args:
+        is_earlier: the look is older than those known already.
+    """
+    now = _FATE.get(seen)
+    if now is None or before is None:
+        return before if now is None else now
+    if before is Fate.MISSING:
+        return Fate.REMOVED if is_earlier and now is Fate.ARRIVED else now
+    first, last = (now, before) if is_earlier else (before, now)
+    if last is Fate.REJECTED:  # a late bounce: it was in the mailbox all the same
+        return first
+    if first is Fate.ARRIVED and last is not Fate.ARRIVED:
+        return Fate.REMOVED
+    return last if first is Fate.MISSING else first
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The copies of a cluster that count, and how many of them were to be lost."""
+
+    n: int
+    lost: int  # never arrived
+    moved: int  # arrived, and were removed later
+    was_watched: bool  # was there a look that could have seen a removal?
+    expected: float  # usual share of lost copies
+
+    @property
+    def bad(self) -> int:
+        return self.lost + self.moved
+
+
+@dataclass(slots=True)
+class Cluster:
+    """Hours are counted from the Unix epoch."""
+
+    test: str
+    provider: str
+    sender: str
+    features: tuple[str, ...]
+    sent: float
+    at: float  # when it was first judged
+    last: float  # the latest look
+    look: int = -1  # number of that look
+    usual: float = 0.1  # share of bad copies to be expected, seeds aside
+    in_trouble: float = 0.0  # the sender's own trouble here, before this cluster
+    unknown: int = 0  # copies that could not be looked for, at the latest look
+    moved: float | None = None  # when the first copy was seen to be gone
+    fates: dict[str, Fate] = field(default_factory=dict)
+    counts: Counts | None = None
+    regional: dict[str, float] = field(default_factory=dict)  # log ratios for each region
+    # What follows is computed from the above, and from the incidents known.
+    arrival: Likelihood | None = None
+    removal: Likelihood | None = None
+    both: Likelihood | None = None
+    explained: dict[str, float] = field(default_factory=dict)  # by incident: probability
+    arrival_says: float = 0.0  # log ratio for its campaign failing everywhere, ...
+    removal_says: float = 0.0  # ... or being removed everywhere
+    unexplained: float = 0.0  # log odds of trouble, beyond what the known incidents explain
+
+    @property
+    def is_blind(self) -> bool:
+        """We could not look for any of its copies."""
+        return not self.fates and self.unknown > 0
+
+    @property
+    def is_bad(self) -> bool:
+        """Is trouble the likelier explanation of what became of its copies?"""
+        seen = (self.arrival, self.removal)
+        return any(likelihood is not None and likelihood.is_bad for likelihood in seen)
+
+    @property
+    def met(self) -> float:
+        """When its mail met what made it bad, if anything did; else when it was judged."""
+        was_lost = self.arrival is not None and self.arrival.is_bad
+        return self.at if self.moved is None or was_lost else self.moved
+
+    @property
+    def removal_at(self) -> float:
+        return min(self.last, self.sent + FRESH_H) if self.moved is None else self.moved
+
+    def see(self, observation: Observation, at: float) -> list[str]:
+        """Take in one look; return the seeds whose copies are decided by it."""
+        is_earlier = observation.look < self.look
+        seen = list(observation.placements.items())[:MOST_COPIES]
+        decided = []
+        for name, placement in seen:
+            seed = name[:LONGEST]
+            before = self.fates.get(seed)
+            after = follow(before, placement, is_earlier=is_earlier)
+            if after is None or after is before:
+                continue
+            self.fates[seed] = after
+            if before is None:
+                decided.append(seed)
+            if after is Fate.REMOVED:
+                self.moved = at if self.moved is None else min(at, self.moved)
+        if not is_earlier:
+            self.look = observation.look
+            self.unknown = sum(p is Placement.UNKNOWN for _, p in seen)
+        self.last = max(self.last, at)
+        return decided
+
+    def count(self, counts: Counts | None, regional: dict[str, float]) -> None:
+        """Take *counts* for what this cluster says, and work out its likelihoods."""
+        self.counts, self.regional = counts, regional
+        self.arrival = self.removal = self.both = None
+        if counts is not None:
+            self.arrival = likelihood.first_look(counts.lost, counts.n, 1 - counts.expected)
+            arrived = counts.n - counts.lost
+            if arrived and counts.was_watched:
+                self.removal = likelihood.removal(counts.moved, arrived)
+                self.both = likelihood.together(self.arrival, self.removal)
+        self.weigh()
+
+    def explain(self, explained: dict[str, float]) -> None:
+        """Take note of the incidents that may have hit this cluster."""
+        self.explained = explained
+        self.weigh()
+
+    def weigh(self) -> None:
+        """Work out what this cluster says beyond what the known incidents explain."""
+        self.unexplained = self.beyond(self.loss())
+        self.arrival_says = 0.0 if self.arrival is None else self.beyond(self.arrival.everywhere)
+        self.removal_says = 0.0 if self.removal is None else self.beyond(self.removal.everywhere)
+
+    def loss(self, fails_everywhere: float = 0.0) -> float:
+        """Log odds, bare of any prior, that an incident hit this cluster, now or later."""
+        if self.arrival is None:
+            return 0.0
+        on_arrival = self.arrival.loss(fails_everywhere)
+        if self.both is None or not self.moved:
+            return on_arrival
+        return max(on_arrival, self.both.loss(fails_everywhere))
+
+    def beyond(self, loss: float) -> float:
+        """What is left of *loss*, log odds of trouble, beyond what known incidents explain."""
+        known = max(self.explained.values(), default=0.0)
+        return loss - likelihood.mixed(known, loss, 0.0) if known else loss
+
+    def snapshot(self) -> list[Any]:
+        return [
+            self.test,
+            self.provider,
+            self.sender,
+            list(self.features),
+            [self.sent, self.at, self.last, self.look, self.usual, self.in_trouble],
+            [self.unknown, self.moved],
+            list(self.fates),
+            "".join(self.fates.values()),
+            None if self.counts is None else list(astuple(self.counts)),
+            self.regional,
+        ]
+
+    @classmethod
+    def restore(cls, row: list[Any]) -> "Cluster":
+        test, provider, sender, features, numbers, more, seeds, letters, counts, regional = row
+        fates = {seed: Fate(letter) for seed, letter in zip(seeds, letters, strict=True)}
+        cluster = cls(test, provider, sender, tuple(features), *numbers)
+        cluster.unknown, cluster.moved = more
+        cluster.fates = fates
+        cluster.count(None if counts is None else Counts(*counts), dict(regional))
+        return cluster
+
+
+def was_lost(fate: Fate) -> bool:
+    """Did the copy fail to arrive? One removed later did arrive."""
+    return fate not in {Fate.ARRIVED, Fate.REMOVED}

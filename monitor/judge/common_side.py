@@ -1,0 +1,153 @@
+"""Claims beyond one provider and one sender: an ESP, a feature everywhere, our own monitor.
+
+The unit is the sender, over all its providers: its own collapse belongs to the null, so
+that no single sender can carry such a claim.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.core.incidents import Cause
+from monitor.judge.claims import ESP, Claim, Suspicion
+from monitor.judge.clusters import Cluster, Fate
+from monitor.judge.likelihood import log_add
+from monitor.judge.memory import FAILS_EVERYWHERE, Memory, Trial
+from monitor.judge.provider_side import shared_features
+from monitor.judge.scan import WINDOWS, Floats
+from monitor.judge.sender_side import COLLAPSES_PER_DAY
+
+ESP_FAILS_PER_DAY = 1 / 480
+FEATURE_FAILS_PER_DAY = 1 / 120
+MONITOR_FAILS_PER_DAY = 1 / 60
+FEWEST_FEATURES = 4
+HIT = 0.95  # share of the units that such a cause hits
+GAINS = 1.0  # nats by which a sender must be better explained, ...
+SENDERS = 2  # ... and how many such senders a common cause needs
+FEWEST_PROVIDERS = 3
+SHORTEST_DAYS = 0.25  # exposure of even the shortest window
+LARGEST_VOTE = 1.5
+BLIND_H = 4.0  # how long we look back for providers that cannot be read
+BLIND_BY_CHANCE, BLIND_BY_CAUSE = 0.02, 0.95
+
+# How mail is lost, by cause: spam, quarantine, missing, rejected or removed. Rough figures;
+# one vote per sender and provider, and no vote is worth more than 1.5 nats.
+_WAYS = (Fate.SPAM, Fate.QUARANTINE, Fate.MISSING, Fate.REJECTED)
+USUAL_WAYS = (0.74, 0.04, 0.08, 0.14)
+WAYS: Mapping[Cause, tuple[float, ...]] = {
+    Cause.ESP: (0.10, 0.05, 0.55, 0.30),
+    Cause.CONTENT: (0.60, 0.10, 0.20, 0.10),
+    Cause.MONITOR: (0.005, 0.005, 0.98, 0.01),
+}
+
+
+def is_widely_bad(trial: Trial) -> bool:
+    """Does a campaign fail at so many providers that a common cause is worth a thought?"""
+    known = [c.arrival.is_bad for c in trial.clusters.values() if c.arrival is not None]
+    return sum(known) >= min(FEWEST_PROVIDERS, max(2, len(known))) and 2 * sum(known) >= len(known)
+
+
+def suspect(
+    memory: Memory, now: float, features: Iterable[str], *, apart: frozenset[str]
+) -> list[Suspicion]:
+    """Return the common causes that could be meant, the best first.
+
+    Args:
+        features: of the campaign that fails everywhere.
+        apart: senders known to be in trouble of their own.
+    """
+    clusters = [c for c in memory if 0 <= now - c.at <= WINDOWS[-1] and c.sender not in apart]
+    shared = shared_features(clusters)
+    table = _table(clusters, now)
+    among = math.log(max(FEWEST_FEATURES, len(shared)))
+    claims = [(Claim(Cause.MONITOR), math.log(MONITOR_FAILS_PER_DAY))]
+    for feature in features:
+        if feature.startswith(ESP):
+            claim = Claim(Cause.ESP, esp=feature.removeprefix(ESP))
+            claims.append((claim, math.log(ESP_FAILS_PER_DAY)))
+        elif feature in shared:
+            claim = Claim(Cause.CONTENT, feature=feature)
+            claims.append((claim, math.log(FEATURE_FAILS_PER_DAY) - among))
+    found = [Suspicion(claim, prior + table.score(claim)) for claim, prior in claims]
+    return sorted(found, key=lambda s: -s.score)
+
+
+def blindness(memory: Memory, now: float) -> float:
+    """Log odds that our monitor cannot see: every provider's newest clusters are unknown."""
+    blind: dict[str, bool] = {}
+    for cluster in memory:
+        if now - cluster.last <= BLIND_H:
+            blind[cluster.provider] = blind.get(cluster.provider, True) and cluster.is_blind
+    if len(blind) < FEWEST_PROVIDERS:
+        return -math.inf
+    by_chance = math.log(BLIND_BY_CAUSE / BLIND_BY_CHANCE)
+    otherwise = math.log((1 - BLIND_BY_CAUSE) / (1 - BLIND_BY_CHANCE))
+    units = (by_chance if is_blind else otherwise for is_blind in blind.values())
+    return math.log(MONITOR_FAILS_PER_DAY * BLIND_H / 24) + sum(units)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """The clusters as arrays of one length: window of age, number of sender, losses."""
+
+    clusters: list[Cluster]
+    slot: NDArray[np.intp]
+    sender: NDArray[np.intp]
+    senders: int
+    loss: Floats
+
+    def score(self, claim: Claim) -> float:
+        """Log likelihood ratio of *claim*, with its exposure, over its unknown start."""
+        having = np.array([claim.has_feature(c) for c in self.clusters], dtype=bool)
+        votes = np.array([_vote(claim.cause, c) for c in self.clusters])
+        counted = having & ~np.isnan(votes)
+        given = self._per_window(np.where(counted, votes, 0.0))
+        voting = np.maximum(1.0, self._per_window(counted.astype(float)))
+        days = np.maximum(WINDOWS / 24, SHORTEST_DAYS)
+        alone = np.log(FAILS_EVERYWHERE + COLLAPSES_PER_DAY * days)[:, None]
+        of_claim = self._per_window(np.where(having, self.loss, 0.0)) + given / voting
+        gains = of_claim - np.logaddexp(0.0, alone + self._per_window(self.loss))
+        has_mail = self._per_window(having.astype(float)) > 0
+        units = np.where(has_mail, np.logaddexp(np.log(HIT) + gains, np.log1p(-HIT)), 0.0)
+        enough = ((gains > GAINS) & has_mail).sum(axis=1) >= SENDERS
+        scores = np.where(enough, np.log(days) + units.sum(axis=1), -np.inf)
+        return log_add(*(float(score) for score in scores)) - math.log(len(WINDOWS))
+
+    def _per_window(self, values: Floats) -> Floats:
+        shape = (len(WINDOWS), self.senders)
+        key = self.slot * self.senders + self.sender
+        counted = np.bincount(key, values, shape[0] * shape[1]).reshape(shape)
+        return np.asarray(np.cumsum(counted, axis=0))
+
+
+def _table(clusters: list[Cluster], now: float) -> _Table:
+    number: dict[str, int] = {}
+    sender = [number.setdefault(cluster.sender, len(number)) for cluster in clusters]
+    age = np.array([now - cluster.at for cluster in clusters])
+    return _Table(
+        clusters,
+        np.searchsorted(WINDOWS, age),
+        np.array(sender, dtype=np.intp),
+        len(number),
+        np.array([cluster.unexplained for cluster in clusters]),
+    )
+
+
+def _vote(cause: Cause, cluster: Cluster) -> float:
+    """What the way in which a bad cluster was lost says for *cause*; NaN if it has none."""
+    way = _way(cluster)
+    if way is None:
+        return math.nan
+    vote = math.log(WAYS[cause][way] / USUAL_WAYS[way])
+    return max(-LARGEST_VOTE, min(LARGEST_VOTE, vote))
+
+
+def _way(cluster: Cluster) -> int | None:
+    """The way in which most of a bad cluster's copies were lost."""
+    if cluster.arrival is None or not cluster.arrival.is_bad:
+        return None
+    fates = list(cluster.fates.values())
+    return max(range(len(_WAYS)), key=lambda i: fates.count(_WAYS[i]))

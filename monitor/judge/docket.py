@@ -1,0 +1,95 @@
+"""The cases, open ones and those closed of late, and what they explain."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from monitor.judge.cases import Case
+from monitor.judge.claims import Claim, Family
+from monitor.judge.clusters import Cluster
+from monitor.judge.memory import WINDOW_H
+
+LONGEST_PLACE = 64
+RETAINED_H = 2 * WINDOW_H  # closed cases: longer than any later one could reach back
+
+
+def moment(hour: float) -> datetime:
+    """The datetime of an *hour* since the epoch, exact to the millisecond."""
+    return datetime.fromtimestamp(round(hour * 3600, 3), UTC)
+
+
+@dataclass(slots=True)
+class Docket:
+    """Cases by id, in the order in which they were opened."""
+
+    cases: dict[str, Case] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Case]:
+        return iter(list(self.cases.values()))
+
+    def open(self) -> list[Case]:
+        return [case for case in self.cases.values() if case.is_open]
+
+    def add(self, case: Case) -> None:
+        self.cases[case.id] = case
+
+    def new_id(self, claim: Claim, start: float) -> str:
+        """A name made of place and start: it stays true when the cause is named anew."""
+        place = (claim.provider or "all")[:LONGEST_PLACE]
+        name = f"{place}-{moment(start):%Y%m%dT%H%M%S}"
+        number, unique = 1, name
+        while unique in self.cases:
+            number += 1
+            unique = f"{name}-{number}"
+        return unique
+
+    def of_sender(self, sender: str) -> Case | None:
+        """The open case about this sender; there is at most one."""
+        return next(
+            (
+                case
+                for case in self.open()
+                if case.claim.family is Family.SENDER and case.claim.sender == sender
+            ),
+            None,
+        )
+
+    def of_seed(self, provider: str, seed: str) -> Case | None:
+        return next(
+            (c for c in self.open() if (c.claim.provider, c.claim.seed) == (provider, seed)), None
+        )
+
+    def in_trouble_before(self, hour: float) -> frozenset[str]:
+        """Senders whose own trouble is older than *hour*."""
+        return frozenset(
+            case.claim.sender
+            for case in self.open()
+            if case.claim.sender is not None and case.start.high < hour
+        )
+
+    def explain(self, cluster: Cluster) -> None:
+        """Tell *cluster* which cases may have hit it."""
+        known = {case.id: case.explains(cluster) for case in self.cases.values()}
+        explained = {name: share for name, share in known.items() if share}
+        if explained != cluster.explained:
+            cluster.explain(explained)
+
+    def explain_all(self, clusters: Iterable[Cluster]) -> None:
+        for cluster in clusters:
+            self.explain(cluster)
+
+    def forget(self, now: float) -> None:
+        gone = [c.id for c in self.cases.values() if c.closed and now - c.closed > RETAINED_H]
+        for name in gone:
+            del self.cases[name]
+
+    def snapshot(self) -> list[Any]:
+        return [case.snapshot() for case in self.cases.values()]
+
+    @classmethod
+    def restore(cls, rows: list[Any]) -> "Docket":
+        docket = cls()
+        for row in rows:
+            docket.add(Case.restore(row))
+        return docket

@@ -1,0 +1,263 @@
+"""A finding in words: first what happens and since when, then whose fault it is."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from monitor.core.incidents import Cause, Evidence, State, Tally
+from monitor.core.placements import Placement
+from monitor.judge.claims import ESP, Claim
+
+LONGEST_NAME = 80
+MOST_NAMES = 3  # of providers that a sentence lists one by one
+NORMAL_EXCESS = 0.15  # by which a control may exceed its usual share and still be normal
+
+# Where the mail goes: the doing of a provider, and what becomes of a sender's mail.
+_DOING = {
+    Placement.SPAM: ("putting mail{what} in spam", "goes to spam"),
+    Placement.QUARANTINE: ("quarantining mail{what}", "is quarantined"),
+    Placement.REJECTED: ("rejecting mail{what}", "is rejected"),
+    Placement.MISSING: ("losing mail{what}", "does not arrive"),
+    Placement.REMOVED: ("removing mail{what} after delivery", "is removed after delivery"),
+}
+_WHAT = {
+    "url": "that links to {}",
+    "track": "with tracking links of {}",
+    "dkim": "signed by {}",
+    "ip": "sent from {}",
+    "esp": "sent through {}",
+    "attach": "with {} attachments",
+    "region": "to its mailboxes in {}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a sentence about an incident may say."""
+
+    cause: Cause
+    claim: Claim
+    state: State
+    since: datetime
+    until: datetime | None
+    evidence: Evidence
+    asked: int  # senders whose mail could have been hit
+    places_hit: int  # providers at which mail is lost
+    places: int  # providers at which there was mail that could have been
+    names: Mapping[str, str]  # of providers
+
+    def provider(self, name: str | None) -> str:
+        return plain(self.names.get(name or "", name or "a provider"))
+
+    @property
+    def hit(self) -> int:
+        return len(self.evidence.hit)
+
+
+def plain(text: str) -> str:
+    """One line of *text* for a person: it came from outside and may be anything."""
+    clean = "".join(c if c.isprintable() else " " for c in text)
+    clean = " ".join(clean.split())
+    return clean if len(clean) <= LONGEST_NAME else clean[: LONGEST_NAME - 3] + "..."
+
+
+def sentence(facts: Facts) -> str:
+    """Say *facts* in a few short sentences."""
+    if facts.state in {State.RECOVERING, State.CLOSED} and facts.until is not None:
+        return _recovery(facts)
+    if facts.state is State.CLOSED:
+        return f"{_SUBJECT[facts.cause](facts)}: nothing more is to be seen of it."
+    tell = _CONFIRMED[facts.cause]
+    if facts.state is State.SUSPECTED:
+        return f"Suspected, not yet certain: {tell(facts)}"
+    return tell(facts)
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def _since(facts: Facts) -> str:
+    return f"since {_time(facts.since)}"
+
+
+def what(feature: str | None) -> str:
+    """The clause that tells which mail is meant, with a blank before it; may be empty."""
+    if feature is None:
+        return ""
+    kind, _, value = feature.partition(":")
+    if kind not in _WHAT:
+        return f" with {plain(feature)}"
+    return " " + _WHAT[kind].format(plain(value))
+
+
+def _mostly(evidence: Evidence) -> Placement:
+    bad = {p: n for p, n in evidence.placements.items() if not Placement(p).is_arrived}
+    return Placement(max(bad, key=lambda p: bad[p])) if bad else Placement.MISSING
+
+
+def _doing(facts: Facts) -> str:
+    return _DOING[_mostly(facts.evidence)][0].format(what=what(facts.claim.feature))
+
+
+def _fate(facts: Facts) -> str:
+    return _DOING[_mostly(facts.evidence)][1]
+
+
+def _senders(n: int) -> str:
+    return "1 sender" if n == 1 else f"{n} senders"
+
+
+def _is_normal(tally: Tally) -> bool:
+    return tally.n > 0 and tally.bad / tally.n <= tally.expected + NORMAL_EXCESS
+
+
+def _normal_providers(facts: Facts) -> str:
+    names = [
+        facts.provider(t.name)
+        for t in facts.evidence.controls
+        if _is_normal(t) and not t.name.startswith("without ")
+    ]
+    if not names:
+        return ""
+    verb = "is" if len(names) == 1 else "are"
+    listed = _listed(names)
+    return f" {listed[0].upper()}{listed[1:]} {verb} normal."
+
+
+def _listed(names: list[str]) -> str:
+    if len(names) > MOST_NAMES + 1:
+        rest = len(names) - MOST_NAMES
+        names = [*names[:MOST_NAMES], f"{rest} other providers"]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _by_provider(facts: Facts) -> str:
+    return (
+        f"{facts.provider(facts.claim.provider)} is {_doing(facts)}: {facts.hit} of "
+        f"{_senders(facts.asked)} hit {_since(facts)}. It is not you.{_normal_providers(facts)}"
+    )
+
+
+def _others(facts: Facts) -> str:
+    total = facts.hit + len(facts.evidence.spared)
+    normal = sum(_is_normal(t) for t in facts.evidence.spared)
+    if total == facts.hit:
+        return "no other sender to compare with."
+    others = "the others are" if normal == total - 1 else f"{normal} of the others are"
+    if total == 2:
+        others = "the other is" if normal else "the other is not"
+    return f"1 of {total} senders; {others} normal."
+
+
+def _by_sender(facts: Facts) -> str:
+    return (
+        f"Mail from {plain(facts.claim.sender or '')} {_fate(facts)} at {_places(facts)} "
+        f"{_since(facts)}: {_others(facts)} It is this sender's mail, not the providers."
+    )
+
+
+def _places(facts: Facts) -> str:
+    if facts.places == 1:
+        return "the one provider that we watch"
+    share = "all" if facts.places_hit == facts.places else f"{facts.places_hit} of"
+    return f"{share} {facts.places} providers"
+
+
+def _at_provider(facts: Facts) -> str:
+    return (
+        f"Mail from {plain(facts.claim.sender or '')} {_fate(facts)} at "
+        f"{facts.provider(facts.claim.provider)} {_since(facts)}: {_others(facts)} "
+        f"It is this sender's standing there.{_normal_providers(facts)}"
+    )
+
+
+def _by_content(facts: Facts) -> str:
+    if facts.claim.sender is None:
+        return (
+            f"Mail{what(facts.claim.feature)} {_fate(facts)} everywhere {_since(facts)}: "
+            f"{facts.hit} of {_senders(facts.asked)} hit. It is what the mail contains, "
+            "not one provider."
+        )
+    subject = f"Mail from {plain(facts.claim.sender)}{what(facts.claim.feature)}"
+    if facts.claim.feature is None:
+        subject = f"A campaign from {plain(facts.claim.sender)}"
+    return (
+        f"{subject} {_fate(facts)} everywhere {_since(facts)}: {_others(facts)} "
+        "It is what the mail contains, not the providers."
+    )
+
+
+def _by_esp(facts: Facts) -> str:
+    return (
+        f"Mail{what(ESP + (facts.claim.esp or ''))} {_fate(facts)} everywhere {_since(facts)}: "
+        f"{facts.hit} of {_senders(facts.asked)} hit. It is the sending service."
+    )
+
+
+def _by_monitor(facts: Facts) -> str:
+    return (
+        f"We cannot see any mail {_since(facts)}, of whatever sender and at whatever provider. "
+        "It is the monitor that fails, not the mail."
+    )
+
+
+def _by_seed(facts: Facts) -> str:
+    return (
+        f"The seed {plain(facts.claim.seed or '')} at {facts.provider(facts.claim.provider)} loses "
+        f"mail that the other seeds there receive, {_since(facts)}. It is the mailbox; it is "
+        "left out of every verdict until it works again."
+    )
+
+
+def _unsure(facts: Facts) -> str:
+    return (
+        f"Mail{what(facts.claim.feature)} {_fate(facts)} at {facts.provider(facts.claim.provider)} "
+        f"{_since(facts)}: {_senders(facts.hit)} hit. There is not enough mail of others to "
+        "tell whether it is the provider or the sender."
+    )
+
+
+def _recovery(facts: Facts) -> str:
+    subject = _SUBJECT[facts.cause](facts)
+    span = f"It lasted from {_time(facts.since)} to {_time(facts.until or facts.since)}"
+    if facts.state is State.RECOVERING:
+        return f"{subject} looks normal again. {span} as far as we see; we go on watching."
+    return f"{subject} is normal again. {span}; {_senders(facts.hit)} hit."
+
+
+def _provider_mail(facts: Facts) -> str:
+    return f"Mail{what(facts.claim.feature)} at {facts.provider(facts.claim.provider)}"
+
+
+def _sender_mail(facts: Facts) -> str:
+    place = f" at {facts.provider(facts.claim.provider)}" if facts.claim.provider else ""
+    return f"Mail from {plain(facts.claim.sender or '')}{what(facts.claim.feature)}{place}"
+
+
+def _content_mail(facts: Facts) -> str:
+    return _sender_mail(facts) if facts.claim.sender else f"Mail{what(facts.claim.feature)}"
+
+
+_CONFIRMED: Mapping[Cause, Callable[[Facts], str]] = {
+    Cause.PROVIDER: _by_provider,
+    Cause.PROVIDER_FEATURE: _by_provider,
+    Cause.SENDER: _by_sender,
+    Cause.SENDER_AT_PROVIDER: _at_provider,
+    Cause.CONTENT: _by_content,
+    Cause.ESP: _by_esp,
+    Cause.MONITOR: _by_monitor,
+    Cause.SEED: _by_seed,
+    Cause.INSUFFICIENT: _unsure,
+}
+_SUBJECT: Mapping[Cause, Callable[[Facts], str]] = {
+    Cause.PROVIDER: _provider_mail,
+    Cause.PROVIDER_FEATURE: _provider_mail,
+    Cause.SENDER: _sender_mail,
+    Cause.SENDER_AT_PROVIDER: _sender_mail,
+    Cause.CONTENT: _content_mail,
+    Cause.ESP: lambda facts: f"Mail{what(ESP + (facts.claim.esp or ''))}",
+    Cause.MONITOR: lambda _: "The monitor",
+    Cause.SEED: lambda facts: f"The seed {plain(facts.claim.seed or '')}",
+    Cause.INSUFFICIENT: _provider_mail,
+}

@@ -1,0 +1,243 @@
+"""Opens cases, judges them anew as results come in, and closes them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from monitor.core.incidents import Cause, IncidentEvent, State
+from monitor.judge import attribute, common_side, provider_side, sender_side, trend
+from monitor.judge.cases import MOST_TESTS, Case
+from monitor.judge.claims import Claim, Family, Suspicion
+from monitor.judge.clusters import Cluster
+from monitor.judge.docket import Docket
+from monitor.judge.intake import News
+from monitor.judge.lines import Lines
+from monitor.judge.memory import Memory
+from monitor.judge.reports import Reporter
+from monitor.judge.trend import Sign, Turn
+
+FEWEST_SENDERS = 2  # a provider is never blamed for what one sender meets
+OWN_TROUBLE_H = 48.0  # a sender in trouble for longer is no witness to a common cause
+PART = 0.8  # share of a case's losses that a wider claim must cover to contain it
+GROWTH = 4  # an incident is told again when a quarter more senders are hit
+SPLIT = 0.5  # of the victims that must be new before a second claim is made at a provider
+
+
+@dataclass(slots=True)
+class Inquiry:
+    """One round of questions, raised by one observation."""
+
+    memory: Memory
+    docket: Docket
+    lines: Lines
+    reporter: Reporter
+    now: float
+
+    def follow(self, news: News) -> list[IncidentEvent]:
+        """Ask what *news* changes: first for the cases there are, then for new ones."""
+        cluster = news.cluster
+        events = []
+        for case in self.docket.open():
+            if case.claim.covers(cluster):
+                case.heard = max(case.heard, cluster.last)
+                events += self._review(case, cluster if news.is_news else None)
+        if news.is_news:
+            for provider in self._questionable(cluster):
+                events += self._ask_provider(provider)
+            events += self._ask_sender(cluster)
+            events += self._ask_everyone(cluster)
+        return events
+
+    def settle(self) -> list[IncidentEvent]:
+        """Let time pass for all open cases."""
+        return [event for case in self.docket.open() for event in self._review(case, None)]
+
+    # ---- open cases
+
+    def _review(self, case: Case, cluster: Cluster | None) -> list[IncidentEvent]:
+        """Judge *case* anew; *cluster* is what brought news, if anything did."""
+        if not case.is_open or case.claim.family is Family.SEED:
+            return []
+        renamed = cluster is not None and self._rename(case, cluster)
+        found = trend.signs(self.memory, case.claim, self.now, by_removal=case.by_removal)
+        ending = trend.end(found, case.hit, case.start.high)
+        relapsing = Turn()
+        if case.state is State.RECOVERING and case.healed is not None:
+            relapsing = trend.relapse(found, case.hit, case.healed)
+        step = case.step(self.lines.of(case.claim), ending, relapsing, self.now)
+        if step is not None:
+            self._enter(case, step.state, ending)
+        grown = case.state in {State.SUSPECTED, State.CONFIRMED} and self._hit(case, found)
+        if step is not None:
+            event = self.reporter.event(case, step.reason, self.now)
+            return [event, *(self._contain(case) if step.state is State.CONFIRMED else [])]
+        if renamed:
+            return [self.reporter.event(case, "Another cause explains it better.", self.now)]
+        return [self.reporter.event(case, "More senders are hit.", self.now)] if grown else []
+
+    def _enter(self, case: Case, state: State, ending: Turn) -> None:
+        if state in {State.RECOVERING, State.CLOSED} and ending.evidence > 0:
+            case.healed = ending.since
+        if state is State.CONFIRMED:
+            case.healed = None
+        if state is State.CLOSED:
+            case.closed = self.now
+        case.state = state
+        self.docket.explain_all(self.memory)
+
+    def _hit(self, case: Case, found: list[Sign]) -> bool:
+        """Bring up to date who is hit; True if so many more are that it must be told."""
+        hit = trend.victims(found, case.start.high, case.healed or float("inf"))
+        case.hit += [sender for sender in hit if sender not in case.hit]
+        for sign in found:
+            if sign.loss > 0 and sign.at >= case.start.high and len(case.tests) < MOST_TESTS:
+                case.tests[sign.cluster.test] = None
+        more = len(case.hit) - case.told
+        return case.state is State.CONFIRMED and more > 0 and more * GROWTH >= case.told
+
+    def _rename(self, case: Case, cluster: Cluster) -> bool:
+        """Score *case* anew, and name it anew if another claim explains clearly more."""
+        suspicions = self._suspicions(case, cluster)
+        own, better = attribute.rename(case.claim, suspicions, self.lines)
+        if own is not None and attribute.is_lasting(case.claim):
+            case.score, case.by_removal = own.score, case.by_removal or own.by_removal
+        if case.state is State.RECOVERING:
+            return False
+        was = (case.claim, case.cause)
+        if better is not None and self._start(better) is not None:
+            self._assume(case, better)
+        self._weigh(case, suspicions)
+        if (case.claim, case.cause) == was:
+            return False
+        self.docket.explain_all(self.memory)
+        return True
+
+    def _suspicions(self, case: Case, cluster: Cluster) -> Sequence[Suspicion]:
+        claim = case.claim
+        if claim.family is Family.SENDER and claim.sender is not None:
+            return sender_side.suspect(
+                self.memory, claim.sender, self.now, cluster, also=claim.provider
+            )
+        if claim.family is Family.PROVIDER and claim.provider is not None:
+            return provider_side.suspect(self.memory, claim.provider, self.now, beside=case.id)
+        return self._common(cluster, also=claim)
+
+    def _weigh(self, case: Case, suspicions: Sequence[Suspicion]) -> None:
+        rival = float("-inf")
+        if case.claim.cause is Cause.SENDER_AT_PROVIDER and case.claim.provider and case.hit:
+            rival = sender_side.rival_provider(
+                self.memory, case.hit[0], case.claim.provider, self.lines.providers
+            )
+        case.posterior = attribute.posterior(suspicions, self.lines, rival=rival)
+        case.is_unsure = attribute.is_unsure(case.claim, case.posterior)
+
+    def _start(self, suspicion: Suspicion) -> trend.Start | None:
+        found = trend.signs(self.memory, suspicion.claim, self.now, by_removal=suspicion.by_removal)
+        return trend.start(found, self.now, suspicion.window_h)
+
+    def _assume(self, case: Case, suspicion: Suspicion) -> None:
+        """Let *case* make the claim of *suspicion*, with its start and its victims."""
+        found = trend.signs(self.memory, suspicion.claim, self.now, by_removal=suspicion.by_removal)
+        start = trend.start(found, self.now, suspicion.window_h)
+        if start is not None:
+            case.start = start
+        case.claim, case.score = suspicion.claim, suspicion.score
+        case.by_removal = case.by_removal or suspicion.by_removal
+        case.hit, case.told = [], 0
+        self._hit(case, found)
+
+    # ---- new cases
+
+    def _questionable(self, cluster: Cluster) -> list[str]:
+        """Providers to ask about: where this mail is bad, now that a control has come in."""
+        trial = self.memory.trials[cluster.test]
+        if cluster.is_bad:
+            return [cluster.provider]
+        return [provider for provider, other in trial.clusters.items() if other.is_bad]
+
+    def _ask_provider(self, provider: str) -> list[IncidentEvent]:
+        suspicions = provider_side.suspect(self.memory, provider, self.now)
+        best = attribute.choose(suspicions, self.lines)
+        if best is None or self._is_told(best):
+            return []
+        return self._open(best, suspicions)
+
+    def _ask_sender(self, cluster: Cluster) -> list[IncidentEvent]:
+        if not cluster.is_bad or self.docket.of_sender(cluster.sender) is not None:
+            return []
+        suspicions = sender_side.suspect(self.memory, cluster.sender, self.now, cluster)
+        best = attribute.choose(suspicions, self.lines)
+        return [] if best is None else self._open(best, suspicions)
+
+    def _ask_everyone(self, cluster: Cluster) -> list[IncidentEvent]:
+        trial = self.memory.trials[cluster.test]
+        if not cluster.is_blind and not (cluster.is_bad and common_side.is_widely_bad(trial)):
+            return []
+        suspicions = self._common(cluster, also=None)
+        best = attribute.choose(suspicions, self.lines)
+        if best is None or self._is_told(best):
+            return []
+        return self._open(best, suspicions)
+
+    def _common(self, cluster: Cluster, *, also: Claim | None) -> Sequence[Suspicion]:
+        apart = self.docket.in_trouble_before(self.now - OWN_TROUBLE_H)
+        if cluster.is_blind:
+            score = common_side.blindness(self.memory, self.now)
+            return [Suspicion(Claim(Cause.MONITOR), score)]
+        features = list(cluster.features)
+        if also is not None and also.feature is not None:
+            features = [also.feature, *features]
+        return common_side.suspect(self.memory, self.now, features, apart=apart)
+
+    def _is_told(self, suspicion: Suspicion) -> bool:
+        """Is this what an open case says already, of the same place and mostly the same mail?"""
+        found = trend.signs(self.memory, suspicion.claim, self.now, by_removal=suspicion.by_removal)
+        start = trend.start(found, self.now, suspicion.window_h)
+        if start is None:
+            return True
+        victims = set(trend.victims(found, start.high, float("inf")))
+        if suspicion.claim.family is Family.PROVIDER and len(victims) < FEWEST_SENDERS:
+            return True
+        for case in self.docket.open():
+            if case.claim.family is not suspicion.claim.family:
+                continue
+            near = case.claim.provider == suspicion.claim.provider
+            if near and len(victims - set(case.hit)) < SPLIT * len(victims):
+                return True
+        return False
+
+    def _open(self, suspicion: Suspicion, suspicions: Sequence[Suspicion]) -> list[IncidentEvent]:
+        start = self._start(suspicion)
+        if start is None:
+            return []
+        line = self.lines.of(suspicion.claim)
+        state = State.CONFIRMED if suspicion.score >= line.confirm else State.SUSPECTED
+        name = self.docket.new_id(suspicion.claim, start.high)
+        case = Case(name, suspicion.claim, state, self.now, start, heard=self.now)
+        self._assume(case, suspicion)
+        self._weigh(case, suspicions)
+        self.docket.add(case)
+        self.docket.explain_all(self.memory)
+        opened = self.reporter.event(case, "The evidence is past the line.", self.now)
+        return [opened, *(self._contain(case) if state is State.CONFIRMED else [])]
+
+    def _contain(self, case: Case) -> list[IncidentEvent]:
+        """Close the cases that turn out to be parts of *case*."""
+        events = []
+        for other in self.docket.open():
+            if other is not case and self._is_part(other, case):
+                self._enter(other, State.CLOSED, Turn())
+                reason = f"It is part of {case.id}: others are hit as well."
+                events.append(self.reporter.event(other, reason, self.now))
+        return events
+
+    def _is_part(self, other: Case, case: Case) -> bool:
+        """Does the claim of *case* cover nearly all that *other* was opened for?"""
+        order = (Family.SENDER, Family.PROVIDER, Family.COMMON)
+        if other.claim.family is Family.SEED or case.claim.family is Family.SENDER:
+            return False
+        if order.index(other.claim.family) >= order.index(case.claim.family):
+            return False
+        found = trend.signs(self.memory, other.claim, self.now, by_removal=other.by_removal)
+        lost = [sign for sign in found if sign.loss > 0 and sign.at >= other.start.high]
+        known = [sign for sign in lost if case.id in sign.cluster.explained]
+        return bool(lost) and len(known) >= PART * len(lost)

@@ -1,0 +1,197 @@
+"""Takes observations in: clusters grow, baselines learn, seeds are watched."""
+
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from monitor.core.observations import Observation
+from monitor.judge.baseline import Baseline
+from monitor.judge.clusters import LONGEST, MOST_FEATURES, Cluster, was_lost
+from monitor.judge.likelihood import OWN_FAILURE, log_add
+from monitor.judge.measure import counted, measure
+from monitor.judge.memory import WINDOW_H, Memory
+from monitor.judge.rates import effective
+from monitor.judge.reputation import Reputation
+from monitor.judge.seeds import SeedHealth
+
+LEAST_LEARNT = 0.08  # of an unusual cluster: a true change of level is learnt in weeks
+FEWEST_TO_COMPARE = 3  # copies, before one of them can be told from the others
+
+
+def hours(timestamp: float) -> float:
+    return timestamp / 3600
+
+
+@dataclass(slots=True)
+class Seen:
+    """Which observations have been taken in, day by day, as short digests."""
+
+    days: dict[int, set[str]] = field(default_factory=dict)
+
+    def is_new(self, name: str, at: float) -> bool:
+        """Note the observation; False if it was noted before."""
+        digest = hashlib.blake2b(name.encode(errors="replace"), digest_size=6).hexdigest()
+        if any(digest in digests for digests in self.days.values()):
+            return False
+        self.days.setdefault(int(at // 24), set()).add(digest)
+        return True
+
+    def forget(self, now: float) -> None:
+        oldest = int((now - WINDOW_H) // 24)
+        self.days = {day: digests for day, digests in self.days.items() if day >= oldest}
+
+    def snapshot(self) -> dict[str, str]:
+        return {str(day): "".join(sorted(digests)) for day, digests in self.days.items()}
+
+    @classmethod
+    def restore(cls, body: dict[str, str]) -> "Seen":
+        size = 12  # hexadecimal digits of a digest
+        return cls(
+            {
+                int(day): {text[i : i + size] for i in range(0, len(text), size)}
+                for day, text in body.items()
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What an observation changed."""
+
+    cluster: Cluster
+    is_news: bool  # a copy's fate became known, or changed
+    seeds: tuple[str, ...]  # whose copies became known
+
+
+@dataclass(slots=True)
+class Intake:
+    """All that is learnt from observations. Incidents are known only by what they explain."""
+
+    memory: Memory = field(default_factory=Memory)
+    baseline: Baseline = field(default_factory=Baseline)
+    reputation: Reputation = field(default_factory=Reputation)
+    health: SeedHealth = field(default_factory=SeedHealth)
+    seen: Seen = field(default_factory=Seen)
+
+    def take(self, observation: Observation, explain: Callable[[Cluster], None]) -> News:
+        """Take in one observation, which is new.
+
+        Args:
+            explain: tells a cluster which incidents may have hit it.
+        """
+        at = hours(observation.at.timestamp())
+        cluster = self._cluster(observation, at)
+        before = (cluster.counts, cluster.is_blind)
+        was_judged = cluster.arrival is not None
+        decided = cluster.see(observation, at)
+        for seed in decided:
+            region = observation.regions.get(seed, "")
+            self.health.of(cluster.provider, seed).region = region[:LONGEST]
+        measure(cluster, self.health)
+        explain(cluster)
+        if decided:
+            self._learn(cluster, decided, explain)
+        if not was_judged and cluster.arrival is not None:
+            known = max(cluster.explained.values(), default=0.0)
+            evidence = cluster.arrival.bad - log_add(
+                math.log1p(-known) + cluster.arrival.null(),
+                math.log(max(known, 1e-300)) + cluster.arrival.bad,
+            )
+            self.reputation.update(cluster.sender, cluster.provider, at, evidence)
+        changed = before != (cluster.counts, cluster.is_blind)
+        return News(cluster, bool(decided) or changed, tuple(decided))
+
+    def forget(self, now: float) -> None:
+        self.memory.forget(now)
+        self.seen.forget(now)
+
+    def forget_silent(self, now: float) -> None:
+        """Drop what has been silent for months; worth doing once a day."""
+        self.baseline.forget(now)
+        self.reputation.forget(now)
+        self.health.forget(now)
+
+    def _cluster(self, observation: Observation, at: float) -> Cluster:
+        test, provider = observation.test[:LONGEST], observation.provider[:LONGEST]
+        trial = self.memory.trial(test, observation.sender[:LONGEST], at)
+        known = trial.clusters.get(provider)
+        if known is not None:
+            return known
+        features = sorted(f[:LONGEST] for f in observation.features)[:MOST_FEATURES]
+        sent = min(at, hours(observation.sent_at.timestamp()))
+        cluster = Cluster(test, provider, trial.sender, tuple(features), sent, at, at)
+        cluster.usual = self.baseline.expected(trial.sender, provider)
+        cluster.in_trouble = self.reputation.in_trouble(trial.sender, provider, at)
+        self.memory.add(trial, cluster)
+        return cluster
+
+    def _learn(
+        self, cluster: Cluster, decided: list[str], explain: Callable[[Cluster], None]
+    ) -> None:
+        weight = self._normality(cluster)
+        self._learn_usual(cluster, decided, weight)
+        before = {a for a in decided if self.health.of(cluster.provider, a).is_left_out}
+        self._learn_seeds(cluster, decided, weight)
+        after = {a for a in decided if self.health.of(cluster.provider, a).is_left_out}
+        turned = before ^ after
+        if turned:
+            for other in self.memory.at_provider(cluster.provider):
+                if turned & other.fates.keys():
+                    measure(other, self.health)
+                    explain(other)
+
+    @staticmethod
+    def _normality(cluster: Cluster) -> float:
+        """How much a cluster may teach: the probability that it met nothing unusual.
+
+        One that an open incident explains teaches nothing.
+        """
+        seen = cluster.arrival
+        if seen is None:
+            return 0.0
+        trouble = cluster.in_trouble + OWN_FAILURE * (1 - cluster.in_trouble)
+        odds = (1 - trouble) / (trouble * math.exp(min(50.0, max(-50.0, seen.bad - seen.normal))))
+        weight = max(LEAST_LEARNT, odds / (1 + odds))
+        return weight * (1 - max(cluster.explained.values(), default=0.0) * seen.is_bad)
+
+    def _learn_usual(self, cluster: Cluster, decided: list[str], weight: float) -> None:
+        fates = counted(cluster, self.health)
+        new = [fates[address] for address in decided if address in fates]
+        if new:
+            each = weight * effective(len(fates)) / len(fates)
+            lost = sum(was_lost(fate) for fate in new)
+            self.baseline.learn(
+                cluster.sender, cluster.provider, each * lost, each * len(new), cluster.at
+            )
+
+    def _learn_seeds(self, cluster: Cluster, decided: list[str], weight: float) -> None:
+        fates = cluster.fates
+        lost = sum(was_lost(fate) for fate in fates.values())
+        for address in decided:
+            is_bad = was_lost(fates[address])
+            enough = len(fates) >= FEWEST_TO_COMPARE
+            others = (lost - is_bad) / (len(fates) - 1) if enough else math.nan
+            seed = self.health.of(cluster.provider, address)
+            seed.learn(is_bad=is_bad, expected=cluster.usual, weight=weight, others_bad=others)
+            seed.at = max(seed.at, cluster.at)
+
+    def snapshot(self) -> dict[str, Any]:
+        return {
+            "memory": self.memory.snapshot(),
+            "baseline": self.baseline.snapshot(),
+            "reputation": self.reputation.snapshot(),
+            "health": self.health.snapshot(),
+            "seen": self.seen.snapshot(),
+        }
+
+    @classmethod
+    def restore(cls, body: dict[str, Any]) -> "Intake":
+        return cls(
+            Memory.restore(body["memory"]),
+            Baseline.restore(body["baseline"]),
+            Reputation.restore(body["reputation"]),
+            SeedHealth.restore(body["health"]),
+            Seen.restore(body["seen"]),
+        )

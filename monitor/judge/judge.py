@@ -1,0 +1,108 @@
+"""The judge: observations in, incident events out. Pure: no clock, no rows, no network."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Self
+
+from monitor.core.incidents import IncidentEvent
+from monitor.core.observations import Observation
+from monitor.judge import seed_cases
+from monitor.judge.docket import Docket
+from monitor.judge.inquiry import Inquiry
+from monitor.judge.intake import Intake, hours
+from monitor.judge.lines import Lines
+from monitor.judge.memory import WINDOW_H
+from monitor.judge.reports import Reporter
+
+VERSION = 1  # of the snapshot
+
+
+class Judge:
+    """Says whose fault it is when mail does not arrive.
+
+    Give it observations in order of time; one that comes late is still taken in, if it
+    is less than a week late. The same observations always give the same events.
+
+    Args:
+        false_alarms_per_year: wrong confirmed incidents against providers that are
+            bearable in this deployment, all providers together; above 0.
+        names: provider ids to the names that sentences use.
+    """
+
+    def __init__(
+        self, *, false_alarms_per_year: float = 2.0, names: Mapping[str, str] | None = None
+    ) -> None:
+        if not false_alarms_per_year > 0:
+            raise ValueError("false_alarms_per_year must be above 0")
+        self._false_alarms_per_year = false_alarms_per_year
+        self._names = dict(names or {})
+        self._intake = Intake()
+        self._docket = Docket()
+        self._now = 0.0
+
+    def observe(self, observation: Observation) -> list[IncidentEvent]:
+        """Take in one observation; return what it changes.
+
+        An observation whose id has been seen changes nothing.
+        """
+        at = hours(observation.at.timestamp())
+        if self._now - at > WINDOW_H or not self._intake.seen.is_new(observation.id, at):
+            return []
+        is_new_day = at // 24 > self._now // 24
+        self._now = max(self._now, at)
+        news = self._intake.take(observation, self._docket.explain)
+        reporter = Reporter(self._intake.memory, self._names)
+        events = seed_cases.follow(news, self._intake.health, self._docket, reporter, self._now)
+        events += self._inquiry(reporter).follow(news)
+        self._forget(is_new_day=is_new_day)
+        return events
+
+    def tick(self, now: datetime) -> list[IncidentEvent]:
+        """Let time pass without an observation: quiet may end incidents."""
+        self._now = max(self._now, hours(now.timestamp()))
+        reporter = Reporter(self._intake.memory, self._names)
+        events = self._inquiry(reporter).settle()
+        self._forget(is_new_day=False)
+        return events
+
+    def _inquiry(self, reporter: Reporter) -> Inquiry:
+        providers = len({provider for _, provider in self._intake.baseline.shares if provider})
+        lines = Lines(self._false_alarms_per_year, providers)
+        return Inquiry(self._intake.memory, self._docket, lines, reporter, self._now)
+
+    def _forget(self, *, is_new_day: bool) -> None:
+        self._intake.forget(self._now)
+        self._docket.forget(self._now)
+        if is_new_day:
+            self._intake.forget_silent(self._now)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the whole state as what JSON can hold, exactly."""
+        return {
+            "version": VERSION,
+            "now": self._now,
+            "intake": self._intake.snapshot(),
+            "cases": self._docket.snapshot(),
+        }
+
+    @classmethod
+    def restore(
+        cls,
+        snapshot: Mapping[str, Any],
+        *,
+        false_alarms_per_year: float = 2.0,
+        names: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Return a judge that goes on exactly where the one of *snapshot* was.
+
+        Raises:
+            ValueError: the snapshot is of another version; replay the observations.
+        """
+        if snapshot.get("version") != VERSION:
+            raise ValueError(f"cannot read a snapshot of version {snapshot.get('version')!r}")
+        judge = cls(false_alarms_per_year=false_alarms_per_year, names=names)
+        judge._now = float(snapshot["now"])
+        judge._intake = Intake.restore(snapshot["intake"])
+        judge._docket = Docket.restore(snapshot["cases"])
+        judge._docket.explain_all(judge._intake.memory)
+        return judge

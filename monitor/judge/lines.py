@@ -1,0 +1,66 @@
+"""How much evidence is enough, given how many false alarms a year are bearable."""
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+from monitor.core.incidents import Cause
+from monitor.judge.claims import Claim, Family, Suspicion
+
+# False provider alarms per provider and year at a line of so many nats, as measured on
+# 29 provider-years of simulated quiet (docs/judge.md). The tail is heavy.
+MEASURED = ((6.2, 0.0), (2.3, 1.0), (1.0, 1.82), (0.5, 3.0), (0.27, 5.0), (0.2, 7.0))
+FEWEST_PROVIDERS = 6  # the family on which the table was measured
+SUSPICIONS_PER_ALARM = 4.0  # suspicions are shown and told to nobody: they may err oftener
+USUAL_FALSE_ALARMS = 2.0  # a year, for which the odds below are meant
+LASTING_ODDS = 1.0  # of a sender's lasting trouble against two bad campaigns: both are theirs
+SUSPECTED = 3.0  # times smaller odds make a sender's trouble a suspicion
+ONE_PROVIDER_ODDS = 9.0  # here, being wrong means that there is nothing
+ONE_CAMPAIGN_ODDS = 9.0
+RELABEL = 2.0  # nats by which another name must be better before we change it
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Scores from which a claim is suspected, and from which it is confirmed."""
+
+    suspect: float
+    confirm: float
+
+
+def nats(false_alarms: float) -> float:
+    """The line for so many false alarms per provider and year.
+
+    Between the measured points, and beyond them, the logarithm of the rate is taken to
+    be linear in the line.
+    """
+    points = MEASURED
+    for left, right in pairwise(points):
+        if false_alarms >= right[0] or right is points[-1]:
+            slope = (right[1] - left[1]) / math.log(left[0] / right[0])
+            return max(0.0, left[1] + slope * math.log(left[0] / false_alarms))
+    raise AssertionError("the table has at least two points")
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """All lines of one deployment."""
+
+    false_alarms_per_year: float
+    providers: int  # watched
+
+    def of(self, claim: Claim) -> Line:
+        if claim.family in {Family.PROVIDER, Family.COMMON}:
+            each = self.false_alarms_per_year / max(FEWEST_PROVIDERS, self.providers)
+            return Line(nats(each * SUSPICIONS_PER_ALARM), nats(each))
+        stricter = math.log(USUAL_FALSE_ALARMS / self.false_alarms_per_year)
+        if claim.cause is Cause.CONTENT and claim.feature is None:
+            # One campaign is no lasting trouble: it stays a suspicion.
+            return Line(math.log(ONE_CAMPAIGN_ODDS) + stricter, math.inf)
+        lasting = claim.cause is not Cause.SENDER_AT_PROVIDER
+        odds = math.log(LASTING_ODDS if lasting else ONE_PROVIDER_ODDS) + stricter
+        return Line(odds - math.log(SUSPECTED), odds)
+
+    def margin(self, suspicion: Suspicion) -> float:
+        """By how much a suspicion is above the line from which it is worth showing."""
+        return suspicion.score - self.of(suspicion.claim).suspect

@@ -1,0 +1,116 @@
+"""The clusters of the last week, found again by test, provider and sender."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from monitor.judge.clusters import Cluster
+from monitor.judge.reputation import RECOVERY_PER_H
+
+WINDOW_H = 168.0  # the oldest start of an incident that is still looked for
+MOST_CLUSTERS = 12_000  # kept at once, the newest: the snapshot stays below 5 MB
+FAILS_EVERYWHERE = 0.02  # campaigns that die everywhere by their own content
+AGAIN = 0.6  # and the next one of the same sender, if the last did
+REMOVED_EVERYWHERE = 0.03
+
+
+@dataclass(slots=True)
+class Trial:
+    """One test: its clusters at all providers, each the control of the others."""
+
+    sender: str
+    at: float
+    prior: float  # probability that it fails everywhere, before any cluster is seen
+    clusters: dict[str, Cluster] = field(default_factory=dict)
+
+    def fails_everywhere(self, *, beside: str | None = None) -> float:
+        """Probability, from all clusters but the one at provider *beside*."""
+        says = sum(c.arrival_says for p, c in self.clusters.items() if p != beside)
+        return _probability(math.log(self.prior / (1 - self.prior)) + says)
+
+    def removed_everywhere(self, *, beside: str) -> float:
+        says = sum(c.removal_says for p, c in self.clusters.items() if p != beside)
+        return _probability(math.log(REMOVED_EVERYWHERE / (1 - REMOVED_EVERYWHERE)) + says)
+
+
+def _probability(odds: float) -> float:
+    return min(0.999, max(1e-6, 1 / (1 + math.exp(-min(30.0, max(-30.0, odds))))))
+
+
+@dataclass(slots=True)
+class Memory:
+    """Trials in the order in which they were first heard of."""
+
+    trials: dict[str, Trial] = field(default_factory=dict)
+    latest: dict[str, str] = field(default_factory=dict)  # sender -> its latest test
+    size: int = 0
+
+    def trial(self, test: str, sender: str, at: float) -> Trial:
+        known = self.trials.get(test)
+        if known is not None:
+            return known
+        prior = FAILS_EVERYWHERE
+        last = self.trials.get(self.latest.get(sender, ""))
+        if last is not None:
+            fading = math.exp(-max(0.0, at - last.at) * RECOVERY_PER_H)
+            prior += AGAIN * last.fails_everywhere() * fading
+        self.latest[sender] = test
+        return self.trials.setdefault(test, Trial(sender, at, prior))
+
+    def add(self, trial: Trial, cluster: Cluster) -> None:
+        trial.clusters[cluster.provider] = cluster
+        self.size += 1
+
+    def forget(self, now: float) -> None:
+        """Drop what is older than the longest window, and the oldest beyond the bound."""
+        while self.trials:
+            test, trial = next(iter(self.trials.items()))
+            if now - trial.at <= WINDOW_H and self.size <= MOST_CLUSTERS:
+                break
+            del self.trials[test]
+            self.size -= len(trial.clusters)
+            if self.latest.get(trial.sender) == test:
+                del self.latest[trial.sender]
+
+    def __iter__(self) -> Iterator[Cluster]:
+        for trial in self.trials.values():
+            yield from trial.clusters.values()
+
+    def at_provider(self, provider: str) -> list[Cluster]:
+        found = (trial.clusters.get(provider) for trial in self.trials.values())
+        return [cluster for cluster in found if cluster is not None]
+
+    def of_sender(self, sender: str) -> list[Trial]:
+        return [trial for trial in self.trials.values() if trial.sender == sender]
+
+    def fails_everywhere(self, cluster: Cluster) -> float:
+        """Probability, from the other providers, that the cluster's campaign fails at all."""
+        trial = self.trials.get(cluster.test)
+        return (
+            FAILS_EVERYWHERE if trial is None else trial.fails_everywhere(beside=cluster.provider)
+        )
+
+    def removed_everywhere(self, cluster: Cluster) -> float:
+        trial = self.trials.get(cluster.test)
+        if trial is None:
+            return REMOVED_EVERYWHERE
+        return trial.removed_everywhere(beside=cluster.provider)
+
+    def snapshot(self) -> dict[str, Any]:
+        return {
+            "trials": [
+                [test, t.sender, t.at, t.prior, [c.snapshot() for c in t.clusters.values()]]
+                for test, t in self.trials.items()
+            ],
+            "latest": self.latest,
+        }
+
+    @classmethod
+    def restore(cls, body: dict[str, Any]) -> "Memory":
+        memory = cls(latest=dict(body["latest"]))
+        for test, sender, at, prior, rows in body["trials"]:
+            trial = memory.trials.setdefault(test, Trial(sender, at, prior))
+            for row in rows:
+                memory.add(trial, Cluster.restore(row))
+        return memory

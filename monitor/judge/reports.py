@@ -1,0 +1,73 @@
+"""Turns a case into the event that the world is told."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from monitor.core.incidents import IncidentEvent
+from monitor.judge.cases import Case
+from monitor.judge.clusters import Cluster
+from monitor.judge.docket import moment
+from monitor.judge.explain import Facts, sentence
+from monitor.judge.memory import Memory
+from monitor.judge.tally import lasted, tabulate
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """Writes events; *names* are those of providers, for people."""
+
+    memory: Memory
+    names: Mapping[str, str]
+
+    def event(self, case: Case, reason: str, now: float) -> IncidentEvent:
+        case.told = len(case.hit)
+        evidence = tabulate(case, self.memory)
+        facts = Facts(
+            cause=case.cause,
+            claim=case.claim,
+            state=case.state,
+            since=moment(case.start.high),
+            until=None if case.healed is None else moment(case.healed),
+            evidence=evidence,
+            asked=self._asked(case),
+            places_hit=self._places(case, only_bad=True),
+            places=self._places(case, only_bad=False),
+            names=self.names,
+        )
+        return IncidentEvent(
+            at=moment(now),
+            incident=case.id,
+            state=case.state,
+            cause=case.cause,
+            start=moment(case.start.high),
+            start_low=moment(case.start.low),
+            start_high=moment(case.start.high),
+            posterior=dict(case.posterior),
+            sentence=sentence(facts),
+            reason=reason,
+            provider=case.claim.provider,
+            feature=case.claim.feature,
+            sender=case.claim.sender,
+            esp=case.claim.esp,
+            seed=case.claim.seed,
+            hit=tuple(case.hit),
+            spared=tuple(tally.name for tally in evidence.spared),
+            tests=tuple(case.tests),
+            evidence=evidence,
+        )
+
+    def _asked(self, case: Case) -> int:
+        """Senders whose mail the claim covers, since its start."""
+        return len({cluster.sender for cluster in self._covered(case)} | set(case.hit))
+
+    def _places(self, case: Case, *, only_bad: bool) -> int:
+        """Providers to which those hit sent mail, or at which most of it is bad."""
+        losses: dict[str, float] = {}
+        for cluster in self._covered(case):
+            if cluster.sender in case.hit:
+                losses[cluster.provider] = losses.get(cluster.provider, 0.0) + cluster.loss()
+        return sum(loss > 0 or not only_bad for loss in losses.values())
+
+    def _covered(self, case: Case) -> list[Cluster]:
+        during = lasted(case)
+        return [c for c in self.memory if case.claim.covers(c) and during.holds(c)]

@@ -1,0 +1,55 @@
+"""Reports seeds that are broken, and that work again."""
+
+from monitor.core.incidents import Cause, IncidentEvent, State
+from monitor.judge.cases import Case
+from monitor.judge.claims import Claim
+from monitor.judge.clusters import Cluster, was_lost
+from monitor.judge.docket import Docket
+from monitor.judge.intake import News
+from monitor.judge.memory import Memory
+from monitor.judge.reports import Reporter
+from monitor.judge.seeds import BROKEN, REPAIRED, SeedHealth
+from monitor.judge.trend import UNKNOWN_BEFORE_H, Start
+
+
+def follow(
+    news: News, health: SeedHealth, docket: Docket, reporter: Reporter, now: float
+) -> list[IncidentEvent]:
+    """Open and close cases about the seeds that *news* is about."""
+    events = []
+    provider = news.cluster.provider
+    for address in news.seeds:
+        odds = health.of(provider, address).log_odds
+        case = docket.of_seed(provider, address)
+        if case is None and odds >= BROKEN:
+            case = _opened(reporter.memory, docket, news.cluster, address, now)
+            events.append(reporter.event(case, "Its neighbours get what it does not.", now))
+        elif case is not None and odds <= REPAIRED:
+            case.state, case.closed, case.healed = State.CLOSED, now, news.cluster.sent
+            events.append(reporter.event(case, "It receives mail again.", now))
+    return events
+
+
+def _opened(memory: Memory, docket: Docket, cluster: Cluster, address: str, now: float) -> Case:
+    claim = Claim(Cause.SEED, cluster.provider, seed=address)
+    start = _start(memory, cluster.provider, address)
+    case = Case(docket.new_id(claim, start.high), claim, State.CONFIRMED, now, start, heard=now)
+    case.posterior = {Cause.SEED: 1 / (1 + 2.718281828459045**-BROKEN)}
+    docket.add(case)
+    return case
+
+
+def _start(memory: Memory, provider: str, address: str) -> Start:
+    """The losses without a copy that arrived since; the last that did bounds the start."""
+    high = low = None
+    for cluster in reversed(memory.at_provider(provider)):
+        fate = cluster.fates.get(address)
+        if fate is None:
+            continue
+        if not was_lost(fate):
+            low = cluster.sent
+            break
+        high = cluster.sent
+    if high is None:
+        raise ValueError(f"{address} has lost nothing")
+    return Start(high - UNKNOWN_BEFORE_H if low is None else min(low, high), high)

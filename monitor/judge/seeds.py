@@ -1,0 +1,103 @@
+"""The health of the seeds: a mailbox that fails while its neighbours do not is broken.
+
+A broken seed is left out of every verdict, also of those on clusters seen before it was
+known to be broken, and is reported as such.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from monitor.judge.baseline import FORGET_H
+
+AT_FIRST = -6.0  # log odds of being broken: one seed in four hundred
+MOST = 3.0  # more certainty would only make it slower to be unlearnt
+BAD_STEP = 2.5  # the most that one bad copy adds
+GOOD_STEP = -3.0  # one good copy all but clears a seed
+BROKEN_LOSES, HEALTHY_LOSES = 0.95, 0.05
+LEFT_OUT = -2.0  # after two unexplained losses in a row a seed does not count
+BROKEN = 2.0  # after four, it is said to be broken
+REPAIRED = -3.0
+ALONE = 0.3  # share of its neighbours that may be bad when a seed is judged by a copy
+REGION = 3  # so many failing seeds of one region are the region's trouble, not theirs
+KEEP = 0.99  # memory of a seed's own rate, per copy: a few hundred copies
+OWN_RATE = (0.3, 5.0)  # bounds of a seed's own rate, relative to its cluster's
+PRIOR = 2.0  # copies' worth of being like the others
+
+
+@dataclass(slots=True)
+class Seed:
+    """One seed mailbox, as its copies show it."""
+
+    region: str = ""
+    bad: float = PRIOR
+    expected: float = PRIOR
+    log_odds: float = AT_FIRST  # of being broken
+    at: float = 0.0
+
+    @property
+    def own_rate(self) -> float:
+        """How many times as often as expected its copies are bad."""
+        low, high = OWN_RATE
+        return min(high, max(low, self.bad / self.expected))
+
+    @property
+    def is_left_out(self) -> bool:
+        return self.log_odds >= LEFT_OUT
+
+    def learn(self, *, is_bad: bool, expected: float, weight: float, others_bad: float) -> None:
+        """Take in one copy.
+
+        Args:
+            expected: the usual share of bad copies of its cluster.
+            weight: probability that the cluster met nothing unusual.
+            others_bad: share of the cluster's other copies that are bad; NaN if there
+                are too few to compare with.
+        """
+        if others_bad < ALONE:
+            usual = min(0.9, max(0.02, expected * self.own_rate))
+            step = math.log((BROKEN_LOSES if is_bad else HEALTHY_LOSES) / self._rate(usual, is_bad))
+            self.log_odds += min(BAD_STEP, max(0.0, step)) if is_bad else max(GOOD_STEP, step)
+            self.log_odds = min(MOST, max(AT_FIRST, self.log_odds))
+        self.bad = self.bad * KEEP + weight * is_bad
+        self.expected = self.expected * KEEP + weight * expected
+
+    @staticmethod
+    def _rate(usual: float, is_bad: bool) -> float:
+        return usual if is_bad else 1 - usual
+
+
+@dataclass(slots=True)
+class SeedHealth:
+    """All seeds, by provider and address."""
+
+    seeds: dict[str, dict[str, Seed]] = field(default_factory=dict)
+
+    def of(self, provider: str, address: str) -> Seed:
+        return self.seeds.setdefault(provider, {}).setdefault(address, Seed())
+
+    def failing_regions(self, provider: str) -> frozenset[str]:
+        """Regions in which so many seeds fail that it is not the seeds."""
+        count: dict[str, int] = {}
+        for seed in self.seeds.get(provider, {}).values():
+            if seed.is_left_out and seed.region:
+                count[seed.region] = count.get(seed.region, 0) + 1
+        return frozenset(region for region, n in count.items() if n >= REGION)
+
+    def forget(self, now: float) -> None:
+        for provider, seeds in self.seeds.items():
+            self.seeds[provider] = {a: s for a, s in seeds.items() if now - s.at < FORGET_H}
+
+    def snapshot(self) -> list[Any]:
+        return [
+            [provider, address, s.region, s.bad, s.expected, s.log_odds, s.at]
+            for provider, seeds in self.seeds.items()
+            for address, s in seeds.items()
+        ]
+
+    @classmethod
+    def restore(cls, rows: list[Any]) -> "SeedHealth":
+        health = cls()
+        for provider, address, *rest in rows:
+            health.seeds.setdefault(provider, {})[address] = Seed(*rest)
+        return health

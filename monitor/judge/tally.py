@@ -1,0 +1,102 @@
+"""The table behind a verdict: who is hit, who is spared, and which controls speak."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from monitor.core.incidents import Evidence, Tally
+from monitor.judge.cases import Case
+from monitor.judge.claims import Family
+from monitor.judge.clusters import Cluster, Fate
+from monitor.judge.memory import Memory
+from monitor.judge.rates import effective, wilson
+
+MOST_ROWS = 100  # of each part of the table
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The hours of which mail is counted."""
+
+    since: float
+    until: float
+    by_removal: bool  # mail sent earlier counts if it was still watched then
+
+    def holds(self, cluster: Cluster) -> bool:
+        met = cluster.removal_at if self.by_removal else cluster.sent
+        return self.since <= max(met, cluster.sent) < self.until or (
+            self.since <= cluster.sent < self.until
+        )
+
+
+def lasted(case: Case) -> Period:
+    """From the first mail hit until its mail was good again, if it was."""
+    return _period(case, case.start.high)
+
+
+def _period(case: Case, since: float) -> Period:
+    return Period(since, math.inf if case.healed is None else case.healed, case.by_removal)
+
+
+def tabulate(case: Case, memory: Memory) -> Evidence:
+    """Count what speaks for and against *case*, over the time it lasted.
+
+    Others are counted from the last mail that was spared: at first, hardly anyone else
+    has sent anything since the first mail that was hit.
+    """
+    known = [cluster for cluster in memory if cluster.counts is not None]
+    during, about = lasted(case), _period(case, case.start.low)
+    hit = set(case.hit)
+    covered = [c for c in known if during.holds(c) and case.claim.covers(c) and c.sender in hit]
+    near = [c for c in known if about.holds(c)]
+    others = [c for c in near if c.sender not in hit and _is_near(case, c)]
+    return Evidence(
+        hit=_rows(covered, lambda c: c.sender),
+        spared=_rows(others, lambda c: c.sender),
+        controls=_controls(case, near, covered),
+        placements=_placements(covered),
+    )
+
+
+def _is_near(case: Case, cluster: Cluster) -> bool:
+    """Could the cluster have shown the same trouble? Then its sender was spared."""
+    return case.claim.provider in {None, cluster.provider}
+
+
+def _controls(case: Case, near: list[Cluster], covered: list[Cluster]) -> tuple[Tally, ...]:
+    if case.claim.provider is None:
+        return ()
+    tests = {cluster.test for cluster in covered}
+    elsewhere = [c for c in near if c.test in tests and c.provider != case.claim.provider]
+    controls = _rows(elsewhere, lambda c: c.provider)
+    if case.claim.family is Family.PROVIDER and case.claim.feature is not None:
+        feature = case.claim.feature
+        without = [
+            c for c in near if c.provider == case.claim.provider and not case.claim.has_feature(c)
+        ]
+        controls += _rows(without, lambda _: f"without {feature}")
+    return controls
+
+
+def _rows(clusters: Iterable[Cluster], name: Callable[[Cluster], str]) -> tuple[Tally, ...]:
+    groups: dict[str, list[Cluster]] = {}
+    for cluster in clusters:
+        groups.setdefault(name(cluster), []).append(cluster)
+    return tuple(_row(name, group) for name, group in list(groups.items())[:MOST_ROWS])
+
+
+def _row(name: str, clusters: list[Cluster]) -> Tally:
+    counts = [cluster.counts for cluster in clusters if cluster.counts is not None]
+    n, bad = sum(c.n for c in counts), sum(c.bad for c in counts)
+    worth = sum(effective(c.n) for c in counts)
+    low, high = wilson(bad / n * worth, worth)
+    expected = sum(c.expected * c.n for c in counts) / n
+    return Tally(name, n=n, bad=bad, n_eff=worth, low=low, high=high, expected=expected)
+
+
+def _placements(clusters: Iterable[Cluster]) -> dict[str, int]:
+    fates: Counter[Fate] = Counter()
+    for cluster in clusters:
+        fates.update(cluster.fates.values())
+    return {fate.placement.value: fates[fate] for fate in Fate if fates[fate]}

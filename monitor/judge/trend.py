@@ -1,0 +1,147 @@
+"""When did it start, whom does it hit, and is it over? Read from the clusters of a claim."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from monitor.core.incidents import Cause
+from monitor.judge.claims import REGION, Claim, Family
+from monitor.judge.clusters import SETTLE_H, Cluster
+from monitor.judge.memory import WINDOW_H, Memory
+
+MOST_GOOD, MOST_BAD = 2.3, 3.4  # nats that one campaign can say for the end, or against it
+MOST_SENDER = 4.6  # nats that one sender of several can say: two campaigns
+UNKNOWN_BEFORE_H = 24.0  # how long before the first bad cluster it may have begun unseen
+BLIND, SEEN = MOST_BAD, -MOST_GOOD  # what one cluster says for our monitor being blind
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """What one cluster says for a claim: *loss* above 0 speaks for it."""
+
+    cluster: Cluster
+    at: float  # when its mail met the cause
+    loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """When an incident began: hours of the first mail hit, and of the last mail spared."""
+
+    low: float
+    high: float
+
+
+def signs(memory: Memory, claim: Claim, now: float, *, by_removal: bool) -> list[Sign]:
+    """Every cluster that *claim* covers, in order of time."""
+    found = [
+        _sign(memory, claim, cluster, by_removal=by_removal)
+        for cluster in _near(memory, claim)
+        if claim.covers(cluster) and now - cluster.at <= WINDOW_H
+    ]
+    return sorted((sign for sign in found if sign is not None), key=lambda sign: sign.at)
+
+
+def _near(memory: Memory, claim: Claim) -> Iterable[Cluster]:
+    if claim.provider is not None:
+        return memory.at_provider(claim.provider)
+    if claim.sender is not None:
+        return (c for trial in memory.of_sender(claim.sender) for c in trial.clusters.values())
+    return memory
+
+
+def _sign(memory: Memory, claim: Claim, cluster: Cluster, *, by_removal: bool) -> Sign | None:
+    if claim.cause is Cause.MONITOR and (cluster.is_blind or cluster.arrival is None):
+        return Sign(cluster, cluster.sent, BLIND) if cluster.is_blind else None
+    if cluster.arrival is None:
+        return None
+    if claim.feature is not None and claim.feature.startswith(REGION):
+        return Sign(cluster, cluster.sent, cluster.regional[claim.feature.removeprefix(REGION)])
+    coupled = claim.family is Family.PROVIDER or claim.cause is Cause.SENDER_AT_PROVIDER
+    everywhere = memory.fails_everywhere(cluster) if coupled else 0.0
+    loss = cluster.loss(everywhere)
+    if by_removal and loss < 0 and cluster.last - cluster.sent < SETTLE_H:
+        return None  # it may still be taken away
+    later = cluster.moved is not None and cluster.arrival.loss(everywhere) <= 0
+    return Sign(cluster, cluster.moved if later and cluster.moved else cluster.sent, loss)
+
+
+def start(found: list[Sign], now: float, window_h: float) -> Start | None:
+    """The change-point: the latest time since when the signs say most for the claim.
+
+    Only senders that have been hit are asked: the others say nothing about when.
+    """
+    recent = [sign for sign in found if now - sign.at <= window_h + UNKNOWN_BEFORE_H]
+    victims = {sign.cluster.sender for sign in recent if sign.loss > 0}
+    asked = [sign for sign in recent if sign.cluster.sender in victims]
+    best, total, first = 0.0, 0.0, None
+    for index in range(len(asked) - 1, -1, -1):
+        total += asked[index].loss
+        if total > best:
+            best, first = total, index
+    if first is None:
+        return None
+    high = asked[first].at
+    low = asked[first - 1].at if first else high - UNKNOWN_BEFORE_H
+    return Start(max(low, high - WINDOW_H), high)
+
+
+def victims(found: Iterable[Sign], since: float, until: float) -> list[str]:
+    """Senders whose mail was hit between two hours, those hit first first."""
+    total: dict[str, float] = {}
+    for sign in found:
+        if since <= sign.at < until:
+            sender = sign.cluster.sender
+            total[sender] = total.get(sender, 0.0) + sign.loss
+    return [sender for sender, loss in total.items() if loss > 0]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The evidence that things have changed, and since when."""
+
+    evidence: float = 0.0
+    since: float = 0.0
+    campaigns: int = 0
+
+
+def end(found: list[Sign], hit: Iterable[str], since: float) -> Turn:
+    """The best evidence that the trouble of the senders *hit* has ended after *since*."""
+    return _turn(found, frozenset(hit), since, -1.0)
+
+
+def relapse(found: list[Sign], hit: Iterable[str], since: float) -> Turn:
+    """The best evidence that it has come back after *since*."""
+    return _turn(found, frozenset(hit), since, 1.0)
+
+
+def _turn(found: list[Sign], hit: frozenset[str], since: float, direction: float) -> Turn:
+    """Over all moments after *since*: how much the signs after it speak for a change.
+
+    A campaign is one piece of evidence at however many providers it was seen, and a
+    sender of several can say only so much.
+    """
+    most = MOST_SENDER if len(hit) > 1 else float("inf")
+    by_sender: dict[str, float] = {}
+    best = Turn()
+    for campaigns, (at, sender, loss) in enumerate(_campaigns(found, hit, since), start=1):
+        by_sender[sender] = by_sender.get(sender, 0.0) + direction * loss
+        total = sum(max(-most, min(most, value)) for value in by_sender.values())
+        if total > best.evidence:
+            best = Turn(total, at, campaigns)
+    return best
+
+
+def _campaigns(
+    found: list[Sign], hit: frozenset[str], since: float
+) -> list[tuple[float, str, float]]:
+    """Hour, sender and bounded loss of each campaign, newest first."""
+    tests: dict[str, tuple[float, str, float]] = {}
+    for sign in found:
+        cluster = sign.cluster
+        if cluster.sender in hit and sign.at >= since:
+            at, _, loss = tests.get(cluster.test, (sign.at, "", 0.0))
+            tests[cluster.test] = (at, cluster.sender, loss + sign.loss)
+    bounded = [
+        (at, sender, max(-MOST_GOOD, min(MOST_BAD, loss))) for at, sender, loss in tests.values()
+    ]
+    return sorted(bounded, key=lambda campaign: -campaign[0])
