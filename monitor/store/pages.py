@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, case, exists, func, literal, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, case, false, func, literal, select
 from sqlmodel import Session, col
 
 from monitor.core.placements import Placement
@@ -42,7 +42,7 @@ class Cluster:
     current: Placement
     contaminated: bool
     copies: int
-    looked_at: datetime | None
+    looked_at: datetime | None  # the latest look that told something
 
     @property
     def counts(self) -> bool:
@@ -195,19 +195,26 @@ def _current_placement() -> ColumnElement[Placement]:
 
 
 def _contaminated() -> ColumnElement[bool]:
-    """Did the mailbox's own lists or rules place the copy?"""
-    return exists(
-        select(1).where(
-            col(SightingRow.copy_id) == col(CopyRow.id), col(SightingRow.contaminated).is_(True)
-        )
+    """Did the mailbox's own lists or rules place the copy? Later looks carry the mark on."""
+    latest = (
+        select(col(SightingRow.contaminated))
+        .where(col(SightingRow.copy_id) == col(CopyRow.id), col(SightingRow.placement).in_(DECIDED))
+        .order_by(col(SightingRow.looked_at).desc())
+        .limit(1)
     )
+    return func.coalesce(latest.correlate(CopyRow).scalar_subquery(), false())
 
 
 def _last_look() -> ScalarSelect[datetime]:
-    """When somebody last looked at a copy, whatever came of it."""
+    """When a look at a copy last told something, be it that it is not there yet."""
     return (
-        select(func.max(col(SightingRow.looked_at)))
-        .where(col(SightingRow.copy_id) == col(CopyRow.id))
+        select(col(SightingRow.looked_at))
+        .where(
+            col(SightingRow.copy_id) == col(CopyRow.id),
+            col(SightingRow.placement) != Placement.UNKNOWN,
+        )
+        .order_by(col(SightingRow.looked_at).desc())
+        .limit(1)
         .correlate(CopyRow)
         .scalar_subquery()
     )

@@ -3,7 +3,7 @@
 import re
 from http import HTTPStatus
 
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, abort, render_template, request
 from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 
@@ -14,7 +14,7 @@ from monitor.web.charts import bar, bar_told, chart_table, spark
 from monitor.web.filters import FILTERS
 from monitor.web.parts import KEY, Parts, parts
 from monitor.web.shares import ProviderState
-from monitor.web.verdict import FAULT, advice, confidence, likeliest, placements_told
+from monitor.web.verdict import advice, confidence, fault, likeliest, placements_told
 
 # Nothing from outside this machine is ever loaded; `connect-src` lets a page ask for
 # itself again.
@@ -55,7 +55,7 @@ _WORDS = {
     "likeliest": likeliest,
     "spark": lambda view: spark(view.chart, view.name),
     "confidence": confidence,
-    "fault": lambda incident: FAULT[incident.latest.cause],
+    "fault": fault,
 }
 
 
@@ -71,7 +71,7 @@ def create_app(parts: Parts) -> Flask:
         app.register_blueprint(room.pages)
     app.register_blueprint(health.pages)
     app.register_error_handler(HTTPException, _error_page)
-    app.before_request(_check_name)
+    app.before_request(_check)
     app.after_request(_finish)
     app.context_processor(lambda: _shared(parts))
     return app
@@ -83,19 +83,22 @@ def _shared(parts: Parts) -> dict[str, object]:
         "now": parts.clock.now(),
         "banner": parts.banner,
         "provider_name": parts.provider_name,
-        "advice": lambda incident: advice(incident, parts.provider_name),
+        "advice": lambda incident: advice(incident, parts.facts),
         "Placement": Placement,
         "ProviderState": ProviderState,
     }
 
 
-def _check_name() -> Response | None:
-    """Refuse a request for a name that is not ours; werkzeug's own check knows no IPv6."""
-    name = re.sub(r":\d*$", "", request.host).lower()
-    if request.endpoint == "health.healthz" or name in parts().hosts:
+def _check() -> Response | None:
+    """Refuse a name that is not ours (werkzeug's check knows no IPv6) and what no row can hold."""
+    if request.endpoint == "health.healthz":
         return None
-    told = "This name is not served here. Ask for the address that seedwatch serve has printed.\n"
-    return Response(told, HTTPStatus.MISDIRECTED_REQUEST, mimetype="text/plain")
+    if re.sub(r":\d*$", "", request.host).lower() not in parts().hosts:
+        told = "This name is not served here. Ask for the address that seedwatch serve printed.\n"
+        return Response(told, HTTPStatus.MISDIRECTED_REQUEST, mimetype="text/plain")
+    if "\x00" in request.path or any("\x00" in value for value in request.args.values()):
+        abort(HTTPStatus.NOT_FOUND)
+    return None
 
 
 def _error_page(error: HTTPException) -> Response:

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from monitor.core.placements import Placement
 from monitor.web.filters import counted, percent, span
-from monitor.web.shares import Chart, Point, ProviderView
+from monitor.web.series import Chart, Point
+from monitor.web.shares import ProviderView
 
 WIDTH, HEIGHT, EDGE = 150.0, 34.0, 3.0
 _LONGEST_GAP = 4  # steps that a line still bridges

@@ -11,18 +11,17 @@ from monitor.store import pages as counted
 from monitor.store.pages_incidents import alerts, relevant
 from monitor.store.pages_seeds import seed_health
 from monitor.web.parts import parts
+from monitor.web.series import SPAN, axis
 from monitor.web.shares import (
-    CHART_SPAN,
     WINDOWS,
-    Chart,
+    Frame,
     ProviderView,
-    chart_axis,
     choose_window,
     incident_at,
     provider_view,
     worst_first,
 )
-from monitor.web.verdict import quiet_verdict, urgent_first
+from monitor.web.verdict import is_minor, quiet_verdict, urgent_first
 
 pages = Blueprint("overview", __name__)
 
@@ -36,18 +35,19 @@ def overview() -> str:
     now = parts().clock.now()
     with parts().session() as session:
         incidents = relevant(session, since=now - _RECENT)
-        window, axis, views = _providers(session, now, incidents)
+        window, frame, views = _providers(session, now, incidents)
         tests = counted.newest_tests(session, limit=_SHOWN)
-        seeds = seed_health(session, since=now - CHART_SPAN)
+        seeds = seed_health(session, since=now - SPAN)
         sent = alerts(session, limit=_SHOWN)
     is_open = [i for i in incidents if i.is_open]
     return render_template(
         "web/overview.html",
-        open_incidents=urgent_first(is_open),
+        open_incidents=[i for i in urgent_first(is_open) if not is_minor(i)],
+        minor_incidents=[i for i in urgent_first(is_open) if is_minor(i)],
         closed_incidents=[i for i in incidents if not i.is_open][:_SHOWN],
-        quiet=quiet_verdict(views, len(tests)),
+        quiet=quiet_verdict(views, len(tests), now),
         views=views,
-        axis=axis,
+        axis=frame.axis,
         window=window,
         windows=WINDOWS,
         tests=tests,
@@ -58,15 +58,15 @@ def overview() -> str:
 
 def _providers(
     session: Session, now: datetime, incidents: list[Incident]
-) -> tuple[str, Chart, list[ProviderView]]:
-    """Return the window that is shown, the axis of its charts, and the providers' lines."""
+) -> tuple[str, Frame, list[ProviderView]]:
+    """Return the name of the window, the frame that it sets, and the providers' lines."""
     asked = request.args.get("window", "")
-    reach = max(CHART_SPAN, WINDOWS.get(asked, CHART_SPAN))
+    reach = max(SPAN, WINDOWS.get(asked, SPAN))
     clusters = counted.clusters(session, since=now - reach, until=now)
     window = asked if asked in WINDOWS else choose_window(clusters, now)
     if WINDOWS[window] > reach:
         clusters = counted.clusters(session, since=now - WINDOWS[window], until=now)
-    axis = chart_axis(clusters, now)
+    frame = Frame(now=now, since=now - WINDOWS[window], axis=axis(clusters, now))
     by_provider = defaultdict(list)
     for cluster in clusters:
         by_provider[cluster.provider].append(cluster)
@@ -75,10 +75,9 @@ def _providers(
             provider,
             parts().provider_name(provider),
             by_provider[provider],
-            since=now - WINDOWS[window],
-            axis=axis,
+            frame=frame,
             incident=incident_at(provider, incidents),
         )
         for provider in counted.seeded_providers(session) | set(by_provider)
     ]
-    return window, axis, worst_first(views)
+    return window, frame, worst_first(views)

@@ -3,21 +3,20 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from statistics import median
 
 from monitor.core.incidents import Cause, Incident, State
 from monitor.core.placements import Placement
 from monitor.judge.rates import effective_total, wilson
 from monitor.store.pages import Cluster
+from monitor.web.series import Chart, chart
 
 # Without an incident, a provider whose share is surely below this is not called normal.
 _HEALTHY = 0.8
-_STEPS = tuple(timedelta(minutes=m) for m in (5, 15, 30, 60, 120, 180, 360))
-_MAX_POINTS = 26
-_URGENCY = ("trouble", "suspected", "recovering", "mixed", "no data", "normal")
-CHART_SPAN = timedelta(hours=72)
+_URGENCY = ("trouble", "suspected", "recovering", "mixed", "no data", "old data", "normal")
+# A test a day keeps a provider fresh, and so do the looks of the three days after a test.
+FRESH = timedelta(hours=26)
 WINDOWS: Mapping[str, timedelta] = {
     "24h": timedelta(hours=24),
     "72h": timedelta(hours=72),
@@ -33,6 +32,7 @@ class ProviderState(StrEnum):
     SUSPECTED = "suspected"
     TROUBLE = "trouble"
     RECOVERING = "recovering"
+    OLD = "old data"  # no look has told anything lately: nobody knows how it is now
     NO_DATA = "no data"
 
 
@@ -52,27 +52,12 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
-    """The share of the copies sent within one step of time that have arrived."""
+class Frame:
+    """The time that a page speaks of: copies sent after `since`, and the charts' axis."""
 
-    start: datetime
-    share: float
-    n: int
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """Shares over time at one provider; steps without copies have no point."""
-
-    start: datetime
-    step: timedelta
-    steps: int
-    points: tuple[Point, ...]
-
-    @property
-    def usual(self) -> float | None:
-        """The middle one of the points; None until there are enough to speak of usual."""
-        return median(p.share for p in self.points) if len(self.points) >= 4 else None
+    now: datetime
+    since: datetime
+    axis: Chart
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,27 +119,16 @@ def choose_window(clusters: Iterable[Cluster], now: datetime) -> str:
     return next(fitting, "14d")
 
 
-def chart_axis(clusters: Sequence[Cluster], now: datetime) -> Chart:
-    """Return the empty chart that all providers share: 72 h, or less if the data are younger."""
-    oldest = min((c.sent_at for c in clusters if c.sent_at > now - CHART_SPAN), default=now)
-    length = now - oldest
-    step = next((s for s in _STEPS if length / s < _MAX_POINTS - 1), _STEPS[-1])
-    start = _floor(oldest, step)
-    steps = (now - start) // step + 1
-    return Chart(start=start, step=step, steps=steps, points=())
-
-
 def provider_view(
     provider: str,
     name: str,
     clusters: Sequence[Cluster],
     *,
-    since: datetime,
-    axis: Chart,
+    frame: Frame,
     incident: Incident | None,
 ) -> ProviderView:
-    """Tell how *provider* treats the copies sent after *since*; the chart goes its own way."""
-    recent = [c for c in clusters if c.sent_at > since]
+    """Tell how *provider* treats the copies of the *frame*; the chart may reach further back."""
+    recent = [c for c in clusters if c.sent_at > frame.since]
     decided = [c for c in recent if c.counts]
     sizes: Counter[int] = Counter()
     counts: Counter[Placement] = Counter()
@@ -165,18 +139,20 @@ def provider_view(
         firsts[cluster.first] += cluster.copies
     current = share(sizes, _arrived(counts))
     kept = [c for c in recent if not c.contaminated]
+    looked_at = max((c.looked_at for c in clusters if c.looked_at), default=None)
+    is_old = looked_at is not None and frame.now - looked_at > FRESH
     return ProviderView(
         id=provider,
         name=name,
-        state=_state(current, incident),
+        state=_state(current, incident, is_old=is_old),
         first=share(sizes, _arrived(firsts)),
         current=current,
         counts=counts,
         pending=sum(c.copies for c in kept if c.current is Placement.PENDING),
         unknown=sum(c.copies for c in kept if c.current is Placement.UNKNOWN),
         contaminated=sum(c.copies for c in recent if c.contaminated),
-        looked_at=max((c.looked_at for c in clusters if c.looked_at), default=None),
-        chart=_chart(clusters, axis),
+        looked_at=looked_at,
+        chart=chart(clusters, frame.axis),
         incident=incident,
     )
 
@@ -185,15 +161,14 @@ def test_views(clusters: Sequence[Cluster], name: Callable[[str], str]) -> list[
     """Tell how each provider treats the copies of one test."""
     if not clusters:
         return []
-    begin = clusters[0].sent_at
-    axis = Chart(begin, _STEPS[0], 1, ())
+    begin, moment = clusters[0].sent_at, timedelta(seconds=1)
+    frame = Frame(now=begin, since=begin - moment, axis=Chart(begin, moment, 1))
     views = [
         provider_view(
             provider,
             name(provider),
             [c for c in clusters if c.provider == provider],
-            since=begin - _STEPS[0],
-            axis=axis,
+            frame=frame,
             incident=None,
         )
         for provider in {c.provider for c in clusters}
@@ -203,8 +178,7 @@ def test_views(clusters: Sequence[Cluster], name: Callable[[str], str]) -> list[
 
 def worst_first(views: Iterable[ProviderView]) -> list[ProviderView]:
     """Trouble on top, then by name."""
-    order = list(_URGENCY)
-    return sorted(views, key=lambda v: (order.index(v.state), v.name.casefold()))
+    return sorted(views, key=lambda v: (_URGENCY.index(v.state), v.name.casefold()))
 
 
 def incident_at(provider: str, incidents: Iterable[Incident]) -> Incident | None:
@@ -220,7 +194,7 @@ def incident_at(provider: str, incidents: Iterable[Incident]) -> Incident | None
     return min(mine, key=lambda i: rank[i.state], default=None)
 
 
-def _state(current: Share | None, incident: Incident | None) -> ProviderState:
+def _state(current: Share | None, incident: Incident | None, *, is_old: bool) -> ProviderState:
     if incident is not None:
         return {
             State.CONFIRMED: ProviderState.TROUBLE,
@@ -228,29 +202,11 @@ def _state(current: Share | None, incident: Incident | None) -> ProviderState:
         }.get(incident.state, ProviderState.RECOVERING)
     if current is None:
         return ProviderState.NO_DATA
+    if is_old:
+        return ProviderState.OLD
     surely_low = current.value < _HEALTHY and current.high < (1 + _HEALTHY) / 2
     return ProviderState.MIXED if surely_low else ProviderState.NORMAL
 
 
 def _arrived(counts: Mapping[Placement, int]) -> int:
     return sum(n for placement, n in counts.items() if placement.is_arrived)
-
-
-def _chart(clusters: Iterable[Cluster], axis: Chart) -> Chart:
-    sent: Counter[int] = Counter()
-    good: Counter[int] = Counter()
-    for cluster in clusters:
-        if not cluster.counts or cluster.sent_at < axis.start:
-            continue
-        step = (cluster.sent_at - axis.start) // axis.step
-        sent[step] += cluster.copies
-        good[step] += cluster.copies if cluster.current.is_arrived else 0
-    points = tuple(
-        Point(axis.start + step * axis.step, good[step] / n, n) for step, n in sorted(sent.items())
-    )
-    return Chart(axis.start, axis.step, axis.steps, points)
-
-
-def _floor(at: datetime, step: timedelta) -> datetime:
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    return epoch + (at - epoch) // step * step

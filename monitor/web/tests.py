@@ -20,7 +20,7 @@ _LINKS = 60
 @pages.get("")
 def index() -> str:
     """List all tests, newest first."""
-    before = request.args.get("before", type=int)
+    before = _bounded("before")
     with parts().session() as session:
         tests = counted.newest_tests(session, limit=_LINES + 1, before=before)
     return render_template(
@@ -32,7 +32,7 @@ def index() -> str:
 def one(uid: str) -> str:
     """Show one test: providers first and now, and every copy with its timeline."""
     provider = request.args.get("provider") or None
-    page = max(1, min(request.args.get("page", 1, type=int), 10_000))
+    page = max(1, min(_bounded("page") or 1, 10_000))
     with parts().session() as session:
         head = pages_tests.head(session, uid)
         if head is None:
@@ -58,3 +58,9 @@ def one(uid: str) -> str:
         last_page=max(1, -(-total // _COPIES)),
         total=total,
     )
+
+
+def _bounded(name: str) -> int | None:
+    """A number from the address, small enough for every database; None if there is none."""
+    number = request.args.get(name, type=int)
+    return None if number is None else max(0, min(number, 2**31 - 1))

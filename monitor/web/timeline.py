@@ -17,6 +17,8 @@ _OUTCOMES = {
     Outcome.FAILED: "not handed over",
 }
 
+_MOST, _FIRST = 16, 4
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -26,28 +28,37 @@ class Moment:
     tone: str  # a placement's or an outcome's word, for icon and colour
     what: str
     detail: str = ""  # may hold a stranger's words
-    looks: int = 1
-    until: datetime | None = None  # of the last of several equal looks
+    times: int = 1
+    until: datetime | None = None  # of the last of several equal ones
 
 
 def timeline(attempts: Iterable[Attempt], sightings: Sequence[Sighting]) -> list[Moment]:
-    """Return each attempt and each change among *sightings*, in order of time.
+    """Return the attempts and each change among *sightings*, in order of time.
 
-    Looks that repeat what the one before told are counted in its entry.
+    What repeats the entry before it is counted there; of very many, the middle is left out.
     """
-    moments = [_attempt(a) for a in attempts] + _looks(sightings)
-    return sorted(moments, key=lambda m: m.at)
+    tried = groupby(attempts, key=lambda a: (a.outcome, a.code, a.enhanced))
+    moments = [_attempts(list(equal)) for _, equal in tried] + _looks(sightings)
+    moments.sort(key=lambda m: m.at)
+    if len(moments) <= _MOST:
+        return moments
+    cut = moments[_FIRST : _FIRST - _MOST]
+    gap = Moment(cut[0].at, "pending", f"{len(cut)} more entries", until=cut[-1].at)
+    return [*moments[:_FIRST], gap, *moments[_FIRST - _MOST :]]
 
 
-def _attempt(attempt: Attempt) -> Moment:
-    if attempt.outcome is None:
-        return Moment(attempt.started_at, "pending", "being handed over")
-    reply = [str(attempt.code or ""), attempt.enhanced, attempt.text]
+def _attempts(equal: Sequence[Attempt]) -> Moment:
+    first, last = equal[0], equal[-1]
+    if first.outcome is None:
+        return Moment(first.started_at, "pending", "being handed over")
+    reply = [str(last.code or ""), last.enhanced, last.text]
     return Moment(
-        at=attempt.finished_at or attempt.started_at,
-        tone=str(attempt.outcome),
-        what=_OUTCOMES[attempt.outcome],
+        at=first.finished_at or first.started_at,
+        tone=str(first.outcome),
+        what=_OUTCOMES[first.outcome],
         detail=" ".join(part for part in reply if part),
+        times=len(equal),
+        until=(last.finished_at or last.started_at) if len(equal) > 1 else None,
     )
 
 
@@ -69,7 +80,7 @@ def _look(before: Placement | None, looks: Sequence[Sighting]) -> Moment:
         tone=str(first.placement),
         what=_what(before, first.placement),
         detail=_detail(looks[-1]),
-        looks=len(looks),
+        times=len(looks),
         until=looks[-1].looked_at if len(looks) > 1 else None,
     )
 

@@ -1,10 +1,12 @@
 """The first thing a person reads: is my mail arriving, whose fault, what to do. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from monitor.core.incidents import Cause, Incident, State
-from monitor.web.filters import clean, counted, listed
+from monitor.core.incidents import Cause, Direction, Incident, State
+from monitor.core.seeds import ProviderFacts
+from monitor.web.filters import clean, counted, listed, span
 from monitor.web.shares import ProviderState, ProviderView
 
 FAULT = {
@@ -24,12 +26,12 @@ _ADVICE = {
     Cause.PROVIDER: (
         "Change neither your content nor your DNS records.",
         "Hold campaigns to {provider} that can wait; send to everybody else as planned.",
-        "Report the false positives to {provider}.",
+        "Report the false positives to {provider}{form}",
     ),
     Cause.PROVIDER_FEATURE: (
         "Leave {feature} out of mail to {provider} until this is over, or hold that mail.",
         "Change nothing else: all other mail to {provider} arrives as before.",
-        "Report the false positives to {provider}.",
+        "Report the false positives to {provider}{form}",
     ),
     Cause.SENDER: (
         "Pause this sender’s campaigns until it is mended.",
@@ -87,9 +89,21 @@ def urgent_first(incidents: Iterable[Incident]) -> list[Incident]:
     return sorted(newest, key=lambda i: (_ORDER[i.state], not i.latest.cause.blames_provider))
 
 
-def quiet_verdict(views: Sequence[ProviderView], tests: int) -> Verdict:
-    """Say what the providers do while no incident is open."""
-    known = [v for v in views if v.current is not None]
+def is_minor(incident: Incident) -> bool:
+    """Does *incident* leave the question open whether mail arrives?"""
+    latest = incident.latest
+    return latest.cause is Cause.SEED or latest.direction is Direction.BETTER
+
+
+def fault(incident: Incident) -> str:
+    """Whose fault it is, in a few words."""
+    is_better = incident.latest.direction is Direction.BETTER
+    return "A filter that has become milder" if is_better else FAULT[incident.latest.cause]
+
+
+def quiet_verdict(views: Sequence[ProviderView], tests: int, now: datetime) -> Verdict:
+    """Say what the providers do while no incident is open. Silence is not health."""
+    known = [v for v in views if v.current is not None and v.state is not ProviderState.OLD]
     if tests == 0:
         return Verdict(
             ProviderState.NO_DATA,
@@ -98,13 +112,13 @@ def quiet_verdict(views: Sequence[ProviderView], tests: int) -> Verdict:
             begin=True,
         )
     if not known:
-        return _nothing_seen(views)
+        return _nothing_seen(views, now)
     mixed = [v for v in known if v.state is ProviderState.MIXED]
     copies = sum(v.current.n for v in known if v.current)
-    silent = [v.name for v in views if v.current is None]
+    silent = [v.name for v in views if v not in known]
     detail = f"{counted(copies, 'copy', 'copies')} of test mail seen."
     if silent:
-        detail += f" No data from {listed(silent)}."
+        detail += f" No fresh data from {listed(silent)}."
     if mixed:
         names = listed(v.name for v in mixed)
         return Verdict(
@@ -121,10 +135,18 @@ def _all_well(known: int, total: int) -> str:
         return "The one provider delivers normally."
     if known == total:
         return f"All {total} providers deliver normally."
-    return f"{known} of {total} providers deliver normally; the others have no data."
+    return f"{known} of {total} providers deliver normally; the others have no fresh data."
 
 
-def _nothing_seen(views: Sequence[ProviderView]) -> Verdict:
+def _nothing_seen(views: Sequence[ProviderView], now: datetime) -> Verdict:
+    newest = max((v.looked_at for v in views if v.looked_at), default=None)
+    if newest and any(v.state is ProviderState.OLD for v in views):
+        return Verdict(
+            ProviderState.NO_DATA,
+            f"Nothing new is known: the latest useful look was {span(now - newest)} ago.",
+            "The numbers below are from then. Send a test, or see whether a worker is running: "
+            "seedwatch doctor.",
+        )
     unknown = sum(v.unknown for v in views)
     pending = sum(v.pending for v in views)
     parts = [
@@ -166,15 +188,19 @@ def feature_words(feature: str | None) -> str:
     return _FEATURE_WORDS.get(kind, "{}").format(value or kind)
 
 
-def advice(incident: Incident, provider_name: Callable[[str], str]) -> list[str]:
+def advice(incident: Incident, facts: Mapping[str, ProviderFacts]) -> list[str]:
     """Return what to do about *incident*, most urgent first."""
     latest = incident.latest
+    if latest.direction is Direction.BETTER:
+        return ["Nothing needs to be done; such a change need not last."]
     if incident.state is State.RECOVERING:
         return ["Mail arrives again. Send what you held, a part first, and watch this page."]
     if incident.state is State.CLOSED:
         return []
-    provider = provider_name(latest.provider) if latest.provider else "this provider"
-    lines = _ADVICE[latest.cause]
+    known = facts.get(latest.provider or "")
+    provider = known.name if known else latest.provider or "this provider"
+    form = f": {known.report_form}" if known and known.report_form else "."
+    lines = [line.replace("{form}", form) for line in _ADVICE[latest.cause]]
     words = feature_words(latest.feature)
     # Features hold what strangers wrote: braces in them must stay what they are.
     return [line.replace("{provider}", provider).replace("{feature}", words) for line in lines]

@@ -1,11 +1,12 @@
 """What a person reads first."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlmodel import Session, select
 
-from monitor.core.incidents import State
+from monitor.core.incidents import Cause, Direction, State
 from monitor.core.placements import Placement
 from monitor.store.tables import SightingRow
 from tests.web.conftest import Make, Site
@@ -15,6 +16,7 @@ from tests.web.worlds import (
     NOW,
     World,
     provider_incident,
+    sender_incident,
     silent,
     story,
     unseen,
@@ -177,18 +179,64 @@ def test_the_window_can_be_chosen_and_an_unknown_one_is_ignored(site_of: Sites) 
     site = site_of(all_well)
     week = site.visit("/?window=72h").section("Providers").row("GMX")[1]
     assert week == "100 % likely 99–100 % 400 of 400 copies, worth 294"
-    odd = site.visit("/?window=%00%ff<x>").section("Providers").row("GMX")[1]
+    odd = site.visit("/?window=%ff<x>").section("Providers").row("GMX")[1]
     assert "236 of 236" in odd
 
 
-def test_old_tests_widen_the_window_by_themselves(site_of: Sites) -> None:
+def test_tests_of_last_week_widen_the_window_and_are_called_old(site_of: Sites) -> None:
+    """Health is affirmed, never inferred from silence."""
+
     def long_ago(world: World) -> None:
         world.begin(providers=("gmail",))
         world.send("contoso", NOW - 100 * HOUR, well)
 
     page = site_of(long_ago).visit("/")
-    assert page.one("h1").text == "The one provider delivers normally."
+    assert page.one("h1").text == "Nothing new is known: the latest useful look was 4 d ago."
     assert page.one("nav", class_="windows").one("a", aria_current="true").text == "14 d"
+    assert "old data" in page.section("Providers").row("Gmail")[0]
+
+
+def test_a_provider_that_we_cannot_read_any_more_is_not_counted_as_normal(site_of: Sites) -> None:
+    """Its copies were in the inbox two days ago; since then every look failed."""
+
+    def blinded(world: World) -> None:
+        world.begin(providers=("gmail", "gmx"))
+        both = world.seeds
+        world.seeds = [seed for seed in both if seed[1] == "gmail"]
+        world.rounds(well, hours=4)
+        world.seeds = [seed for seed in both if seed[1] == "gmx"]
+        fate = [Placement.INBOX, *[Placement.UNKNOWN] * 60]
+        world.send("contoso", NOW - 48 * HOUR, lambda *_: fate)
+
+    page = site_of(blinded).visit("/?window=72h")
+    assert page.one("h1").text == (
+        "1 of 2 providers deliver normally; the others have no fresh data."
+    )
+    assert "old data" in page.section("Providers").row("GMX")[0]
+
+
+def test_a_broken_seed_does_not_hide_how_mail_arrives(site_of: Sites) -> None:
+    def seed_trouble(world: World) -> None:
+        world.begin()
+        world.rounds(well, hours=8)
+        event = sender_incident([])[0]
+        world.tell(replace(event, cause=Cause.SEED, sentence="A mailbox is broken.", hit=()))
+
+    page = site_of(seed_trouble).visit("/")
+    assert page.one("h1").text == "All 8 providers deliver normally."
+    assert page.all("h2")[0].text == "A mailbox is broken."
+
+
+def test_a_filter_that_becomes_milder_is_nobodys_fault(site_of: Sites) -> None:
+    def milder(world: World) -> None:
+        world.begin()
+        world.rounds(well, hours=8)
+        world.tell(*[replace(e, direction=Direction.BETTER) for e in provider_incident([])])
+
+    page = site_of(milder).visit("/")
+    assert page.one("h1").text == "All 8 providers deliver normally."
+    assert "A filter that has become milder" in page.text
+    assert "Nothing needs to be done" in page.text
 
 
 def test_copies_placed_by_the_mailbox_itself_are_in_no_rate(site_of: Sites) -> None:

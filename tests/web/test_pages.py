@@ -59,8 +59,8 @@ def test_a_copy_tells_its_whole_story_in_order(site_of: Sites) -> None:
     steps = [step.text for step in copy.one("ol").all("li")]
     assert [step.split(" UTC ", 1)[1] for step in steps] == [
         "handed over 250 2.0.0 queued",
-        "seen in the inbox 2 looks, until 1 Mar 2026, 17:03 UTC folder INBOX",
-        "removed after delivery 4 looks, until 1 Mar 2026, 21:03 UTC",
+        "seen in the inbox 2 times, until 1 Mar 2026, 17:03 UTC folder INBOX",
+        "removed after delivery 4 times, until 1 Mar 2026, 21:03 UTC",
     ]
 
 
@@ -131,7 +131,7 @@ def test_an_incident_shows_verdict_confidence_and_since_when(site_of: Sites) -> 
     verdict = site_of(story).visit(INCIDENT).section("Microsoft 365 is quarantining")
     assert "The provider’s fault, not yours confirmed" in verdict.text
     assert "Since 1 Mar 2026, 18:00 UTC between 17:00 and 18:30 UTC" in verdict.text
-    assert "Cause very likely 97 %" in verdict.text
+    assert "How sure very likely 97 %" in verdict.text
 
 
 def test_an_incident_shows_who_is_hit_and_who_is_spared_with_intervals(site_of: Sites) -> None:

@@ -80,6 +80,14 @@ def test_a_request_under_another_name_is_refused(site_of: Sites) -> None:
     assert client.get("/", headers={"Host": "[::1]:8025"}).status_code == 200
 
 
+def test_addresses_that_no_row_can_have_are_not_found_and_not_an_error(site_of: Sites) -> None:
+    client = site_of(story).client
+    for path in ("/tests/%00", "/incidents/a%00b", "/?window=%00"):
+        assert client.get(path).status_code == 404, path
+    for path in (f"/tests?before={'9' * 40}", "/tests?before=-1", f"/incidents?page={'9' * 40}"):
+        assert client.get(path).status_code == 200, path
+
+
 def test_other_methods_are_refused(site_of: Sites) -> None:
     answer = site_of(story).client.post("/", data=b"x" * 100)
     assert answer.status_code == 405

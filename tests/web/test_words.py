@@ -1,0 +1,223 @@
+"""The pure parts: timelines, verdicts, lengths of time, charts."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.core.campaigns import Outcome
+from monitor.core.incidents import Cause, State, fold
+from monitor.core.placements import Placement, Sighting
+from monitor.store.pages import Cluster
+from monitor.store.pages_tests import Attempt
+from monitor.web.charts import bar, spark
+from monitor.web.filters import between, counted, listed, moment, span
+from monitor.web.series import axis, chart
+from monitor.web.shares import share
+from monitor.web.timeline import timeline
+from monitor.web.verdict import advice, confidence, feature_words, placements_told, urgent_first
+from tests.web.worlds import FACTS, NOW, provider_incident, sender_incident
+
+MINUTE = timedelta(minutes=1)
+P = Placement
+
+
+def looks(*placements: Placement) -> list[Sighting]:
+    return [Sighting(NOW + n * MINUTE, placement) for n, placement in enumerate(placements)]
+
+
+@pytest.mark.parametrize(
+    ("placements", "expected"),
+    [
+        ([], []),
+        ([P.PENDING, P.PENDING, P.INBOX], ["not there yet", "seen in the inbox"]),
+        ([P.INBOX, P.SPAM], ["seen in the inbox", "moved to spam"]),
+        (
+            [P.INBOX, P.REMOVED, P.INBOX],
+            ["seen in the inbox", "removed after delivery", "restored to the inbox"],
+        ),
+        (
+            [P.INBOX, P.UNKNOWN, P.INBOX],
+            ["seen in the inbox", "could not look", "still in the inbox"],
+        ),
+        ([P.MISSING, P.TAB], ["missing: the time for it to arrive is over", "seen in a tab"]),
+        ([P.REJECTED], ["rejected"]),
+        ([P.QUARANTINE, P.INBOX], ["seen in quarantine", "moved to the inbox"]),
+    ],
+)
+def test_a_copys_looks_read_as_a_story(placements: list[Placement], expected: list[str]) -> None:
+    assert [m.what for m in timeline([], looks(*placements))] == expected
+
+
+@given(st.lists(st.sampled_from(list(Placement)), max_size=60))
+def test_a_timeline_is_in_order_and_never_endless(placements: list[Placement]) -> None:
+    moments = timeline([], looks(*placements))
+    assert len(moments) <= 17
+    assert [m.at for m in moments] == sorted(m.at for m in moments)
+
+
+def test_attempts_that_end_alike_are_told_once() -> None:
+    def attempt(n: int, outcome: Outcome | None, text: str = "") -> Attempt:
+        at = NOW + n * MINUTE
+        return Attempt(at, at if outcome else None, outcome, 451 if text else 250, "", text)
+
+    tries = [attempt(n, Outcome.DEFERRED, "try later") for n in range(5)]
+    moments = timeline([*tries, attempt(5, Outcome.ACCEPTED)], [])
+    assert [(m.what, m.times, m.detail) for m in moments] == [
+        ("deferred by the server", 5, "451 try later"),
+        ("handed over", 1, "250"),
+    ]
+    assert timeline([attempt(0, None)], [])[0].what == "being handed over"
+
+
+def test_provider_trouble_comes_before_a_senders_and_confirmed_before_suspected() -> None:
+    suspected = fold(provider_incident([])[:1])
+    confirmed = fold(provider_incident([]))
+    sender = fold(sender_incident([]))
+    assert urgent_first([sender, suspected, confirmed]) == [confirmed, sender, suspected]
+
+
+@pytest.mark.parametrize(
+    ("posterior", "expected"),
+    [
+        ({Cause.PROVIDER_FEATURE: 0.995}, ("almost certain", 0.995)),
+        ({Cause.PROVIDER_FEATURE: 0.93}, ("very likely", 0.93)),
+        ({Cause.PROVIDER_FEATURE: 0.7}, ("likely", 0.7)),
+        ({Cause.PROVIDER_FEATURE: 0.51}, ("probable", 0.51)),
+        ({Cause.PROVIDER_FEATURE: 0.3, Cause.ESP: 0.29}, ("uncertain", 0.3)),
+        ({Cause.ESP: 0.9}, None),
+    ],
+)
+def test_how_sure_is_a_word_and_a_number(
+    posterior: dict[Cause, float], expected: tuple[str, float] | None
+) -> None:
+    event = replace(provider_incident([])[0], posterior=posterior)
+    assert confidence(fold([event])) == expected
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+def test_there_is_advice_for_every_cause_and_no_gap_is_left_in_it(cause: Cause) -> None:
+    lines = advice(fold([replace(provider_incident([])[0], cause=cause)]), FACTS)
+    assert lines
+    assert not [line for line in lines if "{" in line]
+
+
+def test_advice_names_where_to_report_if_that_is_known() -> None:
+    form = "https://report.example.com"
+    facts = {"microsoft365": replace(FACTS["microsoft365"], report_form=form)}
+    lines = advice(fold(provider_incident([])), facts)
+    assert lines[-1] == f"Report the false positives to Microsoft 365: {form}"
+    unnamed = advice(fold(provider_incident([])), {})
+    assert unnamed[-1] == "Report the false positives to microsoft365."
+
+
+def test_a_closed_incident_needs_no_advice() -> None:
+    assert advice(fold(provider_incident([], until=State.CLOSED)), FACTS) == []
+
+
+@pytest.mark.parametrize(
+    ("feature", "expected"),
+    [
+        ("url:lnk.example.net", "links to lnk.example.net"),
+        ("esp:mailer", "the sending service mailer"),
+        ("attach:pdf", "attachments of type pdf"),
+        ("odd", "odd"),
+        ("*", "what these messages share"),
+        (None, "what these messages share"),
+    ],
+)
+def test_features_read_as_words(feature: str | None, expected: str) -> None:
+    assert feature_words(feature) == expected
+
+
+def test_places_are_told_most_first() -> None:
+    counts = {"removed": 6, "quarantine": 60, "spam": 0}
+    assert placements_told(counts) == "60 quarantine, 6 removed"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0, "0 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (3600, "1 h"),
+        (7500, "2 h 5 min"),
+        (5 * 3600 + 60, "5 h"),
+        (42 * 3600, "42 h"),
+        (100 * 3600, "4 d"),
+        (-60, "1 min"),
+    ],
+)
+def test_a_length_of_time_reads_as_people_say_it(seconds: int, expected: str) -> None:
+    assert span(timedelta(seconds=seconds)) == expected
+
+
+def test_times_are_given_in_utc_for_people_and_for_machines() -> None:
+    at = datetime.fromisoformat("2026-03-02T09:05:00+01:00")
+    assert moment(at) == '<time datetime="2026-03-02T08:05:00Z">2 Mar 2026, 08:05 UTC</time>'
+    assert "08:05</time> and" in between(at, at + MINUTE)
+    assert "Mar 2026, 08:05 UTC</time> and" in between(at, at + timedelta(days=1))
+
+
+def test_words_are_joined_and_counted_as_in_speech() -> None:
+    assert listed(["a", "b", "c"]) == "a, b and c"
+    assert listed(["a"]) == "a"
+    assert listed([]) == ""
+    assert [counted(n, "copy", "copies") for n in (0, 1, 2)] == ["0 copies", "1 copy", "2 copies"]
+
+
+def cluster(hours: float, current: Placement = P.INBOX, copies: int = 4) -> Cluster:
+    at = NOW - timedelta(hours=hours)
+    return Cluster(int(hours * 60), at, "gmail", current, current, False, copies, at)
+
+
+def test_a_share_without_copies_is_none() -> None:
+    assert share({}, 0) is None
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=30), st.data())
+def test_an_interval_holds_its_share_and_many_copies_are_worth_less(
+    sizes: list[int], data: st.DataObject
+) -> None:
+    arrived = data.draw(st.integers(0, sum(sizes)))
+    told = share(dict(enumerate(sizes)), arrived)
+    assert told is not None
+    assert 0 <= told.low <= told.value + 1e-9
+    assert told.value - 1e-9 <= told.high <= 1
+    assert len(sizes) - 1e-9 <= told.n_eff <= told.n + 1e-9
+
+
+CLUSTERS = st.builds(
+    cluster, st.floats(0, 71), st.sampled_from([P.INBOX, P.SPAM, P.PENDING]), st.integers(1, 9)
+)
+
+
+@given(st.lists(CLUSTERS, max_size=40))
+def test_a_chart_shows_every_decided_copy_within_its_frame(clusters: list[Cluster]) -> None:
+    clusters.sort(key=lambda c: c.sent_at)
+    filled = chart(clusters, axis(clusters, NOW))
+    assert sum(p.n for p in filled.points) == sum(c.copies for c in clusters if c.counts)
+    assert filled.steps <= 26
+    points = " ".join(spark(filled, "Gmail").lines).split()
+    assert all(0 <= float(number) <= 150 for p in points for number in p.split(","))
+
+
+def test_a_long_time_without_mail_is_a_gap_in_the_line() -> None:
+    clusters = [cluster(h) for h in (70, 68, 66, 6, 4, 2)]
+    assert len(spark(chart(clusters, axis(clusters, NOW)), "Gmail").lines) == 2
+
+
+@given(st.dictionaries(st.sampled_from([p for p in P if p.is_decided]), st.integers(0, 99)))
+def test_a_bar_is_filled_exactly(counts: dict[Placement, int]) -> None:
+    segments = bar(counts)
+    if segments:
+        assert abs(segments[-1].start + segments[-1].length - 100) < 0.1
+    assert sum(s.copies for s in segments) == sum(counts.values())
+
+
+def test_the_axis_starts_at_a_whole_step() -> None:
+    empty = axis([cluster(40.3)], NOW)
+    assert (empty.start - datetime(1970, 1, 1, tzinfo=UTC)) % empty.step == timedelta(0)
