@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from monitor.core.campaigns import Found, Match, Role, Wanted
 from monitor.core.ports import Mailbox
-from monitor.mailboxes.graph_http import GraphHttp, Json, GraphRefusedError
+from monitor.mailboxes.graph_http import GraphHttp, GraphRefusedError, Json
 
 MAX_IDS = 100  # of one query
 MAX_PAGES = 10

@@ -1,0 +1,60 @@
+"""Asks the DNS for a domain's mail servers."""
+
+from collections.abc import Sequence
+
+import dns.exception
+import dns.name
+import dns.nameserver
+import dns.resolver
+
+from monitor.core.errors import AgainLaterError
+
+MAX_HOSTS = 20  # of one domain
+_ROOT = "."
+
+
+class DnsResolver:
+    """A `Resolver` (see core/ports.py). Safe between threads.
+
+    Args:
+        nameservers: (address, port) of the servers to ask; None for the system's own.
+        timeout_s: for one question, all tries together.
+    """
+
+    def __init__(self, nameservers: Sequence[tuple[str, int]] | None, *, timeout_s: float) -> None:
+        self._nameservers = None if nameservers is None else tuple(nameservers)
+        self._timeout_s = timeout_s
+        self._resolver: dns.resolver.Resolver | None = None
+
+    def mx(self, domain: str) -> list[str]:
+        """Return the MX host names of *domain*, best first; [] if it takes no mail.
+
+        A domain without MX is its own mail server (RFC 5321 section 5.1), but it is of no
+        provider that we know. A null MX (RFC 7505) is none.
+        """
+        try:
+            name = dns.name.from_text(domain)
+        except (dns.exception.DNSException, UnicodeError):
+            return []  # no name that could have a mail server
+        try:
+            answer = self._configured().resolve(name, "MX", search=False, lifetime=self._timeout_s)
+        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+            return []
+        except dns.exception.DNSException as error:
+            why = type(error).__name__
+            raise AgainLaterError(f"the DNS gave no answer about {domain!r} ({why}).") from error
+        ranked = sorted((record.preference, record.exchange.to_text()) for record in answer)
+        hosts = [host.lower() for _, host in ranked if host != _ROOT]
+        return [host.rstrip(".") for host in hosts][:MAX_HOSTS]
+
+    def _configured(self) -> dns.resolver.Resolver:
+        """Read the system's configuration at the first question: it may be missing."""
+        if self._resolver is None:
+            resolver = dns.resolver.Resolver(configure=self._nameservers is None)
+            if self._nameservers is not None:
+                resolver.nameservers = [
+                    dns.nameserver.Do53Nameserver(address, port)
+                    for address, port in self._nameservers
+                ]
+            self._resolver = resolver
+        return self._resolver
