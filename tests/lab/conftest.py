@@ -1,5 +1,6 @@
 """A Dovecot of our own."""
 
+import grp
 import os
 import pwd
 import shutil
@@ -71,6 +72,12 @@ service anvil {{
   chroot =
 }}
 """
+# Without root, Dovecot cannot switch users: all its parts run as the one who started it.
+USERS = """
+default_internal_user = {user}
+default_internal_group = {group}
+default_login_user = {user}
+"""
 
 
 @pytest.fixture
@@ -95,8 +102,8 @@ def dovecot_port() -> Iterator[int]:
 def _write_config(folder: Path, port: int) -> Path:
     is_root = os.getuid() == 0
     owner = pwd.getpwnam("nobody") if is_root else pwd.getpwuid(os.getuid())
-    users = "" if is_root else f"default_internal_user = {owner.pw_name}\n"
-    users += "" if is_root else f"default_login_user = {owner.pw_name}\n"
+    group = grp.getgrgid(owner.pw_gid).gr_name
+    users = "" if is_root else USERS.format(user=owner.pw_name, group=group)
     folder.chmod(0o755)
     for name in ("run", "state", "mail"):
         (folder / name).mkdir()

@@ -242,6 +242,19 @@ def test_each_provider_names_its_folders_in_its_own_way(lab: Lab) -> None:
     assert '(\\HasNoChildren) "/" "Quarantine"' in names["corporate"]
 
 
+def test_one_command_lists_folders_with_their_use_and_state(lab: Lab) -> None:
+    """What a careful reader asks where it is offered: one round trip for a whole mailbox."""
+    lab.add_mailbox(GMAIL, PASSWORD)
+    post(lab, GMAIL, letter())
+    with signed_in(lab.providers["gmail"].imap.port, GMAIL) as client:
+        reply = client.run(b'LIST "" "*" RETURN (SPECIAL-USE STATUS (MESSAGES UIDNEXT))')
+
+    assert b'* LIST (\\Junk) "/" "[Gmail]/Spam"\r\n' in reply
+    assert b'* STATUS "[Gmail]/Spam" (MESSAGES 0 UIDNEXT 1)\r\n' in reply
+    assert b'* STATUS "INBOX" (MESSAGES 1 UIDNEXT 2)\r\n' in reply
+    assert not [line for line in reply if line.startswith(b'* STATUS "[Gmail]"')]
+
+
 def test_what_a_provider_does_not_offer_it_refuses(lab: Lab) -> None:
     lab.add_mailbox("seed@m365.lab.example", PASSWORD)
     with signed_in(lab.providers["microsoft365"].imap.port, "seed@m365.lab.example") as client:
