@@ -33,6 +33,7 @@ TRACES = {
     Place.SPAM: ("filteredAsSpam", "Junked", "Junk", "Spam"),
     Place.QUARANTINE: ("quarantined", "Blocked", "Quarantine", "Phish"),
     Place.DROPPED: ("failed", "Blocked", "Dropped", ""),
+    Place.REFUSED: ("failed", "Blocked", "Failed", ""),
 }
 
 
@@ -62,17 +63,17 @@ class Delivery:
     def refuse(self) -> str:
         """Return the SMTP reply if the message is refused, else ""."""
         if self._decision.answer.startswith("5"):
-            self._log(Place.DROPPED, self._world.now())
+            self._log(Place.REFUSED, self._world.now())
         return self._decision.answer
 
     def deliver(self) -> None:
         """Deliver now, or plan to."""
         world, decision = self._world, self._decision
         if decision.deliver_at is None:
-            self._deliver(world.now())
+            self._store(world.now())
             return
         self._log(decision.place, world.now(), status="pending")
-        world.agenda.add(world.started_at + decision.deliver_at, self._deliver)
+        world.agenda.add(world.started_at + decision.deliver_at, self._store)
 
     def _decide(self) -> Decision:
         if self._arrival.recipient.endswith("@" + UNFILTERED_DOMAIN):
@@ -81,7 +82,7 @@ class Delivery:
         elapsed = self._world.elapsed()
         return decide(rules, self._subject, seed=self._world.seed, elapsed=elapsed)
 
-    def _deliver(self, at: datetime) -> None:
+    def _store(self, at: datetime) -> None:
         decision = self._decision
         self._log(decision.place, at)
         if decision.place is Place.DROPPED:

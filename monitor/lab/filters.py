@@ -24,7 +24,8 @@ class Place(StrEnum):
     INBOX = "inbox"
     SPAM = "spam"
     QUARANTINE = "quarantine"
-    DROPPED = "dropped"
+    DROPPED = "dropped"  # accepted and lost
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,27 +81,37 @@ class Graph:
         )
 
     def _token_problem(self, request: Request, form: dict[str, str]) -> tuple[int, str, str] | None:
-        wrong = {
-            (405, "invalid_request", "AADSTS900561: The endpoint only accepts POST requests."): (
-                request.method != "POST"
+        here = f"/{self._tenant.id}/oauth2/v2.0/token"
+        checks: list[tuple[bool, int, str, str]] = [
+            (request.method == "POST", 405, "invalid_request", "900561: Only POST is accepted."),
+            (request.path == here, 400, "invalid_request", "90002: Tenant not found."),
+            (
+                form.get("grant_type") == "client_credentials",
+                400,
+                "unsupported_grant_type",
+                "70003: The grant type is not supported.",
             ),
-            (400, "invalid_request", "AADSTS90002: Tenant not found."): (
-                request.path != f"/{self._tenant.id}/oauth2/v2.0/token"
+            (
+                form.get("client_id") == self._tenant.client_id,
+                400,
+                "unauthorized_client",
+                "700016: Application not found.",
             ),
-            (400, "unsupported_grant_type", "AADSTS70003: The grant type is not supported."): (
-                form.get("grant_type") != "client_credentials"
+            (
+                form.get("client_secret") == self._tenant.client_secret,
+                401,
+                "invalid_client",
+                "7000215: Invalid client secret provided.",
             ),
-            (400, "unauthorized_client", "AADSTS700016: Application not found."): (
-                form.get("client_id") != self._tenant.client_id
+            (
+                form.get("scope") == f"{self._world.api_url}/.default",
+                400,
+                "invalid_scope",
+                "70011: The provided scope is not valid.",
             ),
-            (401, "invalid_client", "AADSTS7000215: Invalid client secret provided."): (
-                form.get("client_secret") != self._tenant.client_secret
-            ),
-            (400, "invalid_scope", "AADSTS70011: The provided scope is not valid."): (
-                form.get("scope") != f"{self._world.api_url}/.default"
-            ),
-        }
-        return next((problem for problem, is_so in wrong.items() if is_so), None)
+        ]
+        wrong = (check for check in checks if not check[0])
+        return next(((status, code, f"AADSTS{text}") for _, status, code, text in wrong), None)
 
     def _check_token(self, request: Request) -> None:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")

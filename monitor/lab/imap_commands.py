@@ -32,8 +32,8 @@ def identify(session: Session, _command: Command) -> str:
 
 
 def login(session: Session, command: Command) -> str:
-    tokens = command.arguments()
-    return sign_in(session, text_at(tokens, 0), text_at(tokens, 1))
+    arguments = command.arguments()
+    return sign_in(session, text_at(arguments, 0), text_at(arguments, 1))
 
 
 def sign_in(session: Session, address: bytes, password: bytes) -> str:

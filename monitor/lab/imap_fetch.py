@@ -36,9 +36,11 @@ class Fetch:
         return b" ".join(item(entry) for item in items)
 
 
-def compile_fetch(tokens: list[Argument], *, by_uid: bool, capabilities: frozenset[str]) -> Fetch:
+def compile_fetch(
+    arguments: list[Argument], *, by_uid: bool, capabilities: frozenset[str]
+) -> Fetch:
     """Read the data items of a FETCH; a UID FETCH always tells the UID, first."""
-    words = tokens[0] if len(tokens) == 1 and isinstance(tokens[0], list) else tokens
+    words = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], list) else arguments
     names = [w for w in words if isinstance(w, bytes)]
     if not names or len(names) != len(words) or len(names) > MAX_ITEMS:
         raise BadCommandError("invalid fetch items")

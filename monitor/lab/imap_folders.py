@@ -146,8 +146,8 @@ def _level_end(name: str, start: int) -> int:
 
 def lsub(session: Session, command: Command) -> str:
     """LSUB: everybody is subscribed to everything."""
-    tokens = command.arguments()
-    patterns = [decode_folder(text_at(tokens, 0) + text_at(tokens, 1))]
+    arguments = command.arguments()
+    patterns = [decode_folder(text_at(arguments, 0) + text_at(arguments, 1))]
     for folder in session.owner().folders.values():
         if _is_listed(folder.name, patterns):
             attributes = " ".join(_attributes(session, folder)).encode()
@@ -156,9 +156,9 @@ def lsub(session: Session, command: Command) -> str:
 
 
 def status(session: Session, command: Command) -> str:
-    tokens = command.arguments()
-    folder = existing(session, text_at(tokens, 0))
-    _put_status(session, folder, list_at(tokens, 1))
+    arguments = command.arguments()
+    folder = existing(session, text_at(arguments, 0))
+    _put_status(session, folder, list_at(arguments, 1))
     return "Status completed."
 
 

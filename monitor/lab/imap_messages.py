@@ -25,13 +25,13 @@ def search(session: Session, command: Command) -> str:
     if command.by_uid:
         session.sync()
     selected = session.open_folder()
-    tokens = command.arguments()
-    returns = _search_returns(session, tokens)
-    if tokens and tokens[0] == b"CHARSET":
-        _check_charset(text_at(tokens, 1))
-        del tokens[:2]
+    arguments = command.arguments()
+    returns = _search_returns(session, arguments)
+    if arguments and arguments[0] == b"CHARSET":
+        _check_charset(text_at(arguments, 1))
+        del arguments[:2]
     view = View(len(selected.view), selected.last_uid, session.offers("X-GM-EXT-1"))
-    test = Compiler(tokens, view).all()
+    test = Compiler(arguments, view).all()
     hits = [
         entry.uid if command.by_uid else number
         for number, entry in enumerate(selected.view, start=1)
@@ -49,15 +49,15 @@ def _check_charset(name: bytes) -> None:
         raise RefusedError("[BADCHARSET (UTF-8 US-ASCII)] Unknown charset")
 
 
-def _search_returns(session: Session, tokens: list[Argument]) -> list[bytes] | None:
+def _search_returns(session: Session, arguments: list[Argument]) -> list[bytes] | None:
     """Take RETURN (...) of RFC 4731 off the front; None if there is none."""
-    first = tokens[0] if tokens else b""
+    first = arguments[0] if arguments else b""
     if isinstance(first, list) or first.upper() != b"RETURN":
         return None
-    options = [o.upper() for o in list_at(tokens, 1)]
+    options = [o.upper() for o in list_at(arguments, 1)]
     if not session.offers("ESEARCH") or set(options) - {b"MIN", b"MAX", b"ALL", b"COUNT"}:
         raise BadCommandError("search return options")
-    del tokens[:2]
+    del arguments[:2]
     return options or [b"ALL"]
 
 
@@ -86,11 +86,11 @@ def fetch(session: Session, command: Command) -> str:
             raise BadCommandError("fetch modifiers")
         rest, since = b"%s %s" % (changed[1], changed[2]), number_of(changed[3])
     numbers, _, items = rest.partition(b" ")
-    tokens = Command(command.tag, command.name, command.by_uid, items).arguments()
+    arguments = Command(command.tag, command.name, command.by_uid, items).arguments()
     if since:
-        tokens = _with_modseq(tokens)
+        arguments = _with_modseq(arguments)
     wanted = compile_fetch(
-        tokens,
+        arguments,
         by_uid=command.by_uid,
         capabilities=frozenset(session.capabilities.split()),
     )
@@ -105,20 +105,20 @@ def fetch(session: Session, command: Command) -> str:
     return "Fetch completed."
 
 
-def _with_modseq(tokens: list[Argument]) -> list[Argument]:
-    words = tokens[0] if len(tokens) == 1 and isinstance(tokens[0], list) else tokens
+def _with_modseq(arguments: list[Argument]) -> list[Argument]:
+    words = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], list) else arguments
     return [[*words, b"MODSEQ"]]
 
 
 def store(session: Session, command: Command) -> str:
     selected = session.writable_folder()
     numbers, _, rest = command.rest.partition(b" ")
-    tokens = Command(command.tag, command.name, command.by_uid, rest).arguments()
-    operation = text_at(tokens, 0).upper()
+    arguments = Command(command.tag, command.name, command.by_uid, rest).arguments()
+    operation = text_at(arguments, 0).upper()
     found = re.fullmatch(rb"([+-]?)FLAGS(\.SILENT)?", operation)
     if found is None:
         raise BadCommandError("unknown store operation")
-    given = read_flags(tokens[1:])
+    given = read_flags(arguments[1:])
     for number, entry in selected.pick(numbers, by_uid=command.by_uid):
         selected.folder.mark(entry, _changed_flags(entry, found[1], given))
         if not found[2]:
@@ -133,10 +133,14 @@ def _changed_flags(entry: Entry, sign: bytes, given: frozenset[str]) -> frozense
     return entry.flags - given if sign == b"-" else given
 
 
-def read_flags(tokens: list[Argument]) -> frozenset[str]:
+def read_flags(arguments: list[Argument]) -> frozenset[str]:
     """Read a flag list, with parentheses or without; system flags in their usual spelling."""
-    has_list = bool(tokens) and isinstance(tokens[0], list)
-    words = list_at(tokens, 0) if has_list else [text_at(tokens, i) for i in range(len(tokens))]
+    has_list = bool(arguments) and isinstance(arguments[0], list)
+    words = (
+        list_at(arguments, 0)
+        if has_list
+        else [text_at(arguments, i) for i in range(len(arguments))]
+    )
     if len(words) > MAX_FLAGS:
         raise BadCommandError("too many flags")
     flags = (w.decode("ascii", "replace") for w in words)
@@ -171,10 +175,10 @@ def move(session: Session, command: Command) -> str:
 
 def _copy(session: Session, command: Command) -> tuple[list[Entry], str]:
     selected = session.open_folder()
-    tokens = command.arguments()
-    picked = selected.pick(text_at(tokens, 0), by_uid=command.by_uid)
+    arguments = command.arguments()
+    picked = selected.pick(text_at(arguments, 0), by_uid=command.by_uid)
     entries = [e for _, e in picked]
-    target = existing(session, text_at(tokens, 1))
+    target = existing(session, text_at(arguments, 1))
     copied = [target.add(e.message, e.date, e.flags) for e in entries]
     uids = compact([e.uid for e in entries]).decode()
     return entries, f"[COPYUID {target.uidvalidity} {uids} {compact(copied).decode()}] "
@@ -182,9 +186,9 @@ def _copy(session: Session, command: Command) -> tuple[list[Entry], str]:
 
 def append(session: Session, command: Command) -> str:
     """APPEND folder [flags] [date] message; without a date, lab time."""
-    tokens = command.arguments()
-    folder_name, *options = tokens[:-1] or [b""]
-    raw = text_at(tokens, max(1, len(tokens) - 1))
+    arguments = command.arguments()
+    folder_name, *options = arguments[:-1] or [b""]
+    raw = text_at(arguments, max(1, len(arguments) - 1))
     folder = existing(session, text_at([folder_name], 0))
     flags: frozenset[str] = frozenset()
     if options and isinstance(options[0], list):

@@ -45,33 +45,33 @@ class View:
 
 
 class Compiler:
-    """Turns a list of tokens into one test."""
+    """Turns a list of arguments into one test."""
 
-    def __init__(self, tokens: list[Argument], view: View, depth: int = 0) -> None:
+    def __init__(self, arguments: list[Argument], view: View, depth: int = 0) -> None:
         if depth > MAX_DEPTH:
             raise BadCommandError("search too deep")
-        self._tokens = tokens
+        self._arguments = arguments
         self._view = view
         self._depth = depth
         self._at = 0
 
     def all(self) -> Test:
         """Every criterion to the end of the list must hold."""
-        if not self._tokens:
+        if not self._arguments:
             raise BadCommandError("empty search")
         tests = []
-        while self._at < len(self._tokens):
+        while self._at < len(self._arguments):
             tests.append(self._one())
         return tests[0] if len(tests) == 1 else lambda e, n: all(t(e, n) for t in tests)
 
     def _next(self) -> bytes:
         self._at += 1
-        return text_at(self._tokens, self._at - 1)
+        return text_at(self._arguments, self._at - 1)
 
     def _one(self, depth: int = 0) -> Test:
         if depth > MAX_DEPTH:
             raise BadCommandError("search too deep")
-        token = self._tokens[self._at] if self._at < len(self._tokens) else b""
+        token = self._arguments[self._at] if self._at < len(self._arguments) else b""
         if isinstance(token, list):
             self._at += 1
             return Compiler(token, self._view, self._depth + 1).all()

@@ -5,7 +5,6 @@ import threading
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime
-from types import TracebackType
 
 from monitor.core.clock import Clock
 from monitor.core.errors import BadInputError, NotFoundError
@@ -66,12 +65,7 @@ class Lab:
         started.result(PATIENCE_S)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._loop is not None and self._stop is not None:
             self._loop.call_soon_threadsafe(self._stop.set)
         if self._thread is not None:

@@ -1,6 +1,7 @@
 """The receiving side of a provider: aiosmtpd in front of its filter."""
 
 import asyncio
+import logging
 import re
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ from monitor.lab.providers import UNFILTERED_DOMAIN, Profile
 from monitor.lab.rules import Action, Rule, Subject
 from monitor.lab.world import World
 
+log = logging.getLogger(__name__)
 SIZE_LIMIT = 36_700_160  # 35 MiB, as the big providers have it
 PLAIN_ADDRESS = re.compile(r"<([\w.+=-]{1,64}@[A-Za-z0-9.-]{1,255})>((?: .*)?)", re.ASCII)
 ACCEPTED = "250 2.0.0 OK queued"
@@ -86,7 +88,8 @@ class Receiver:
         return next((r for r in refusals if r), ACCEPTED)
 
     async def handle_exception(self, error: Exception) -> str:
-        """A client's broken input must not end the server; the text helps whoever debugs."""
+        """Answer for what aiosmtpd or we did not foresee, and say in the log what it was."""
+        log.error("SMTP session of %s failed", self.profile.id, exc_info=error)
         return f"451 4.3.0 {type(error).__name__}"
 
     def _refusal(self, recipient: str, mail_from: str) -> str:

@@ -193,9 +193,9 @@ def test_odd_query_options_are_refused(client: Client, query: dict[str, str]) ->
 
 
 def test_hunting_tells_where_a_message_is_now(client: Client, clock: ManualClock) -> None:
-    for number, host in enumerate(["ok", "zap", "bad", "late"]):
+    for number, host in enumerate(["ok", "zap", "bad", "late", "no"]):
         post(client.lab, ADDRESS, letter(number, link=f"https://{host}.example.net/"))
-    first = client.hunt(*(id_of(n) for n in range(4)), "<other@x>").json()
+    first = client.hunt(*(id_of(n) for n in range(5)), "<other@x>").json()
     clock.sleep(timedelta(minutes=59))
     unchanged = client.hunt(id_of(1)).json()
     clock.sleep(timedelta(minutes=1))
@@ -207,6 +207,7 @@ def test_hunting_tells_where_a_message_is_now(client: Client, clock: ManualClock
         (id_of(0), "Inbox/Folder"),
         (id_of(1), "Inbox/Folder"),
         (id_of(2), "Quarantine"),
+        (id_of(4), "Failed"),
     ]
     assert unchanged["results"][0]["LatestDeliveryLocation"] == "Inbox/Folder"
     assert later["results"] == [
