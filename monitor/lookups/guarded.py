@@ -88,9 +88,11 @@ class TimeLimit:
 def is_public(peer: str) -> bool:
     """Is *peer* an address of the public internet, also once it is unwrapped?"""
     address = unwrapped(ipaddress.ip_address(peer.partition("%")[0]))
-    if isinstance(address, ipaddress.IPv4Address) and address in _ASSIGNED:
-        return False
-    return address.is_global and not (address.is_multicast or address.is_reserved)
+    if isinstance(address, ipaddress.IPv4Address):
+        is_local = address in _ASSIGNED
+    else:
+        is_local = address.is_site_local  # deprecated, and for `is_global` as good as any
+    return not is_local and address.is_global and not (address.is_multicast or address.is_reserved)
 
 
 def unwrapped(address: Address) -> Address:

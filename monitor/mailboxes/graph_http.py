@@ -15,6 +15,7 @@ from requests.auth import AuthBase
 from monitor.core.errors import MailboxBusyError, MailboxLockedError
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+_Answer: TypeAlias = tuple[requests.Response, bytes]
 
 MAX_ANSWER = 8 * 1024 * 1024
 MAX_WAIT = timedelta(days=1)  # that a server may ask of us
@@ -63,7 +64,6 @@ class GraphHttp:
             "scope": f"{self._base_url}/.default",
         }
         self._timeout_s = timeout_s
-        self._session = requests.Session()
         self._lock = threading.Lock()
         self._token = ""
         self._token_ends = 0.0
@@ -78,8 +78,8 @@ class GraphHttp:
             MailboxLockedError: refused.
             MailboxBusyError: no answer.
         """
-        with self._lock:
-            self._fresh_token()
+        with self._lock, requests.Session() as session:
+            self._fresh_token(session)
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> dict[str, Json]:
         """GET *path*, or the whole address of a next page. Keys of the answer are lower case.
@@ -90,12 +90,12 @@ class GraphHttp:
             MailboxBusyError: no answer, or none that makes sense; `retry_after` if told.
         """
         url = self._address(path)
-        return self._ask(lambda: self._send("GET", url, params=params))
+        return self._ask(lambda session: self._send(session, "GET", url, params=params))
 
     def post(self, path: str, body: Mapping[str, str]) -> dict[str, Json]:
         """POST *body* as JSON; otherwise as `get`."""
         url = self._address(path)
-        return self._ask(lambda: self._send("POST", url, json=body))
+        return self._ask(lambda session: self._send(session, "POST", url, body=body))
 
     def _address(self, path: str) -> str:
         if path.startswith("/"):
@@ -105,24 +105,24 @@ class GraphHttp:
             raise MailboxBusyError("Microsoft Graph points to another server for its next page.")
         return path
 
-    def _ask(self, send: Callable[[], tuple[requests.Response, bytes]]) -> dict[str, Json]:
-        with self._lock:
-            self._fresh_token()
-            response, body = send()
+    def _ask(self, send: Callable[[requests.Session], _Answer]) -> dict[str, Json]:
+        with self._lock, requests.Session() as session:
+            self._fresh_token(session)
+            response, body = send(session)
             if response.status_code == 401:
                 self._token = ""
-                self._fresh_token()
-                response, body = send()
+                self._fresh_token(session)
+                response, body = send(session)
         if response.status_code in {400, 403, 404}:
             raise GraphRefusedError(_words("refuses this question", response, body), remedy=_REMEDY)
         if response.status_code == 401:
             raise MailboxLockedError(_words("does not know us", response, body), remedy=_REMEDY)
         return _json(response, body)
 
-    def _fresh_token(self) -> None:
+    def _fresh_token(self, session: requests.Session) -> None:
         if self._token and monotonic() < self._token_ends:
             return
-        response, body = self._send("POST", self._token_url, data=self._grant)
+        response, body = self._send(session, "POST", self._token_url, form=self._grant)
         if response.status_code in {400, 401, 403, 404}:
             raise MailboxLockedError(_words("refuses the sign-in", response, body), remedy=_REMEDY)
         answer = _json(response, body)
@@ -135,22 +135,24 @@ class GraphHttp:
 
     def _send(
         self,
+        session: requests.Session,
         method: str,
         url: str,
         *,
         params: Mapping[str, str] | None = None,
-        json: Mapping[str, str] | None = None,
-        data: Mapping[str, str] | None = None,
-    ) -> tuple[requests.Response, bytes]:
+        body: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+    ) -> _Answer:
+        """Send one request; a *form* is the sign-in, which has no token yet."""
         deadline = monotonic() + self._timeout_s
         try:
-            with self._session.request(
+            with session.request(
                 method,
                 url,
                 params=params,
-                json=json,
-                data=data,
-                auth=None if data is not None else _Bearer(self._token),
+                json=body,
+                data=form,
+                auth=_Bearer(self._token) if form is None else None,
                 timeout=self._timeout_s,
                 allow_redirects=False,
                 stream=True,

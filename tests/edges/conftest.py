@@ -354,3 +354,75 @@ def _dovecot_config(folder: Path, port: int) -> Path:
         encoding="utf-8",
     )
     return config
+
+
+class ScriptedHttp:
+    """Answers each request by the longest known beginning of "METHOD target".
+
+    An answer is raw HTTP, or a function of the request's number that returns it.
+    """
+
+    def __init__(self, answers: Mapping[str, bytes | Callable[[int], bytes]]) -> None:
+        self.answers = dict(answers)
+        self.requests: list[str] = []
+        self.heads: list[str] = []
+        self.bodies: list[bytes] = []
+        self._server = Server(self._talk)
+        self.stop = self._server.stop
+        self.host = f"127.0.0.1:{self._server.endpoint.port}"
+        self.url = f"http://{self.host}"
+
+    def _talk(self, connection: socket.socket) -> None:
+        with connection.makefile("rb") as stream:
+            head = b""
+            while (line := stream.readline()) not in {b"\r\n", b""}:
+                head += line
+            length = re.search(rb"(?im)^content-length: (\d+)", head)
+            self.bodies.append(stream.read(int(length[1])) if length else b"")
+            self.heads.append(head.decode("latin-1"))
+            self.requests.append(" ".join(head.decode("latin-1").split(" ", 2)[:2]))
+            known = [key for key in self.answers if self.requests[-1].startswith(key)]
+            if known:
+                answer = self.answers[max(known, key=len)]
+                connection.sendall(answer if isinstance(answer, bytes) else answer(len(self.heads)))
+
+
+def http(status: int = 200, body: bytes | str = b"", **headers: str) -> bytes:
+    """Return one HTTP answer that ends with its connection."""
+    content = body.encode() if isinstance(body, str) else body
+    lines = [f"HTTP/1.1 {status} X", "Connection: close", f"Content-Length: {len(content)}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + content
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Callable[[socket.socket], None]], Server]]:
+    """Start servers that treat a connection as told; they end with the test."""
+    servers: list[Server] = []
+
+    def start(talk: Callable[[socket.socket], None]) -> Server:
+        servers.append(Server(talk))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def web() -> Iterator[Callable[..., ScriptedHttp]]:
+    """Start HTTP servers that answer as told; they end with the test."""
+    servers: list[ScriptedHttp] = []
+
+    def start(answers: Mapping[str, bytes | Callable[[int], bytes]]) -> ScriptedHttp:
+        servers.append(ScriptedHttp(answers))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def answer() -> Callable[..., bytes]:
+    return http

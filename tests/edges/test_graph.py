@@ -1,0 +1,483 @@
+"""Asking a Microsoft 365 tenant: in the lab, and where the service says no."""
+
+import json
+import smtplib
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from monitor.core.campaigns import Found, Role, Wanted
+from monitor.core.clock import ManualClock
+from monitor.core.errors import BadInputError, MailboxBusyError, MailboxLockedError
+from monitor.core.seeds import Account, Endpoint, ProviderFacts, Security
+from monitor.lab.lab import Lab
+from monitor.lab.scenario import load_scenario
+from monitor.mailboxes.graph import CombinedMailbox, GraphTenant, hunting_query
+from monitor.mailboxes.graph_http import retry_after
+from monitor.mailboxes.imap import ImapMailbox
+from monitor.mailboxes.kinds import open_mailbox
+
+Web = Callable[..., Any]
+Answer = Callable[..., bytes]
+Want = Callable[..., Wanted]
+Write = Callable[..., bytes]
+
+SEED = "seed@m365.lab.example"
+HUNT = "POST /v1.0/security/runHuntingQuery"
+TRACE = "GET /v1.0/admin/exchange/tracing/messageTraces"
+TOKEN = "POST /acme/oauth2/v2.0/token"
+QUARANTINE = '[[rule]]\naction = "quarantine"\nprovider = "microsoft365"\n'
+ZAP = '[[rule]]\naction = "zap"\nprovider = "microsoft365"\ndelay = "30m"\n'
+
+
+def start_lab(rules: str, clock: ManualClock) -> Lab:
+    lab = Lab(load_scenario(rules, name="test"), clock=clock, seed=1)
+    lab.add_mailbox(SEED, "pw")
+    return lab
+
+
+def tenant_of(lab: Lab, secret: str = "") -> GraphTenant:
+    return GraphTenant(
+        base_url=lab.api_url,
+        login_url=lab.api_url,
+        tenant=lab.graph_tenant,
+        client_id=lab.graph_client_id,
+        client_secret=secret or lab.graph_client_secret,
+    )
+
+
+def send(lab: Lab, raw: bytes) -> None:
+    route = lab.smtp_route("m365.lab.example")
+    with smtplib.SMTP(route.host, route.port) as smtp:
+        smtp.sendmail("bounce@brand.example", SEED, raw)
+
+
+def combined(lab: Lab, facts: dict[str, ProviderFacts]) -> CombinedMailbox:
+    account = Account(SEED, "microsoft365", lab.providers["microsoft365"].imap, SEED, "pw", "acme")
+    mailbox = open_mailbox(
+        account, facts["microsoft365"], tenants={"acme": tenant_of(lab)}, timeout_s=5
+    )
+    assert isinstance(mailbox, CombinedMailbox)
+    return mailbox
+
+
+def test_quarantine_is_seen_though_imap_does_not_show_it(
+    clock: ManualClock, facts: dict[str, ProviderFacts], wanted: Want, letter: Write
+) -> None:
+    with start_lab(QUARANTINE, clock) as lab:
+        send(lab, letter(1))
+        mailbox = combined(lab, facts)
+
+        (copy,) = mailbox.look([wanted(1), wanted(2)])
+
+        assert (copy.message_id, copy.role) == ("<1@brand.example>", Role.QUARANTINE)
+        assert (copy.folder, copy.note) == ("Quarantine", "Phish: URL malicious reputation")
+        assert copy.received_at == clock.now()
+        assert mailbox.read("<1@brand.example>", limit=10) is None
+        mailbox.close()
+
+
+def test_a_copy_pulled_back_after_delivery_is_seen_in_quarantine(
+    clock: ManualClock, facts: dict[str, ProviderFacts], wanted: Want, letter: Write
+) -> None:
+    with start_lab(ZAP, clock) as lab:
+        send(lab, letter(1))
+        mailbox = combined(lab, facts)
+        assert [c.role for c in mailbox.look([wanted(1)])] == [Role.INBOX]
+        assert (mailbox.read("<1@brand.example>", limit=5000) or b"").endswith(b"body\r\n")
+
+        clock.sleep(timedelta(hours=1))
+
+        assert [c.role for c in mailbox.look([wanted(1, was_found=True)])] == [Role.QUARANTINE]
+        mailbox.close()
+
+
+def test_a_token_that_ran_out_is_renewed(clock: ManualClock, wanted: Want, letter: Write) -> None:
+    with start_lab(QUARANTINE, clock) as lab:
+        send(lab, letter(1))
+        tenant = tenant_of(lab)
+        assert len(tenant.places([wanted(1)], SEED)) == 1
+
+        clock.sleep(timedelta(hours=2))
+
+        assert len(tenant.places([wanted(1)], SEED.upper())) == 1
+
+
+def test_a_busy_service_says_when_to_come_again(clock: ManualClock, wanted: Want) -> None:
+    rule = '[[rule]]\naction = "api_busy"\nprovider = "microsoft365"\ndelay = "90s"\n'
+    with start_lab(rule, clock) as lab, pytest.raises(MailboxBusyError) as caught:
+        tenant_of(lab).places([wanted(1)], SEED)
+
+    assert caught.value.retry_after == timedelta(seconds=90)
+
+
+def test_a_wrong_secret_needs_a_person_and_is_not_repeated(lab: Lab, wanted: Want) -> None:
+    tenant = tenant_of(lab, secret="wr0ng")
+
+    with pytest.raises(MailboxLockedError) as caught:
+        tenant.places([wanted(1)], SEED)
+
+    assert caught.value.what == "Microsoft Graph refuses the sign-in (401 invalid_client)."
+    assert "wr0ng" not in f"{caught.value} {tenant!r} {tenant.__dict__}"
+
+
+def test_looking_for_nothing_proves_mailbox_and_tenant(
+    clock: ManualClock, facts: dict[str, ProviderFacts]
+) -> None:
+    with start_lab(QUARANTINE, clock) as lab:
+        mailbox = combined(lab, facts)
+        assert mailbox.look([]) == []
+        mailbox.close()
+        account = Account(
+            SEED, "microsoft365", lab.providers["microsoft365"].imap, SEED, "pw", "acme"
+        )
+        wrong = open_mailbox(
+            account, None, tenants={"acme": tenant_of(lab, secret="wr0ng")}, timeout_s=5
+        )
+        with pytest.raises(MailboxLockedError):
+            wrong.look([])
+        wrong.close()
+
+
+class FakeImap:
+    """Shows what it is given."""
+
+    def __init__(self, *found: Found) -> None:
+        self.found = list(found)
+
+    def look(self, wanted: Sequence[Wanted]) -> list[Found]:
+        return self.found
+
+    def read(self, message_id: str, *, limit: int) -> bytes | None:
+        return None
+
+    def close(self) -> None:
+        self.found = []
+
+
+class Service:
+    """A tenant whose service answers as told."""
+
+    def __init__(self, web: Web, answer: Answer) -> None:
+        self.answer = answer
+        self.server = web({TOKEN: self.json({"access_token": "t0ken", "expires_in": 3599})})
+        self.tenant = GraphTenant(
+            base_url=self.server.url,
+            login_url=self.server.url,
+            tenant="acme",
+            client_id="app",
+            client_secret="s3cret",
+            timeout_s=5,
+        )
+
+    def json(self, value: object, status: int = 200, **headers: str) -> bytes:
+        return self.answer(status, json.dumps(value), Content_Type="application/json", **headers)
+
+    def set(self, key: str, answer: bytes | Callable[[int], bytes]) -> None:
+        self.server.answers[key] = answer
+
+    def asked(self, key: str) -> int:
+        return sum(request.startswith(key) for request in self.server.requests)
+
+
+@pytest.fixture
+def service(web: Web, answer: Answer) -> Service:
+    return Service(web, answer)
+
+
+def row(location: str = "Quarantine", **fields: object) -> dict[str, object]:
+    return {
+        "InternetMessageId": "<1@brand.example>",
+        "RecipientEmailAddress": SEED,
+        "LatestDeliveryLocation": location,
+        "Timestamp": "2026-03-02T08:00:00Z",
+        **fields,
+    }
+
+
+@pytest.mark.parametrize(
+    ("location", "role"),
+    [
+        ("Inbox/Folder", Role.INBOX),
+        ("Junk", Role.SPAM),
+        ("Junk folder", Role.SPAM),
+        ("Quarantine", Role.QUARANTINE),
+        ("QUARANTINE", Role.QUARANTINE),
+        ("Deleted items", Role.TRASH),
+        ("Failed", None),
+        ("On-premises/External", None),
+        ("Dropped", None),
+        ("", None),
+    ],
+)
+def test_a_location_has_its_role(
+    service: Service, wanted: Want, location: str, role: Role | None
+) -> None:
+    service.set(HUNT, service.json({"results": [row(location)]}))
+
+    found = service.tenant.places([wanted(1)], SEED)
+
+    assert [copy.role for copy in found] == ([role] if role else [])
+
+
+def test_what_imap_can_see_is_believed_of_imap_alone(service: Service, wanted: Want) -> None:
+    """The logs lag behind: "inbox" there of a copy that is not in the inbox is out of date."""
+    rows = [row("Inbox/Folder"), row("Quarantine", InternetMessageId="<2@brand.example>")]
+    service.set(HUNT, service.json({"results": rows}))
+    seen = Found("<3@brand.example>", "INBOX", Role.INBOX)
+    mailbox = CombinedMailbox(FakeImap(seen), service.tenant, SEED)
+
+    found = mailbox.look([wanted(1), wanted(2), wanted(3)])
+
+    assert [(c.message_id, c.role) for c in found] == [
+        ("<3@brand.example>", Role.INBOX),
+        ("<2@brand.example>", Role.QUARANTINE),
+    ]
+    assert "<3@brand.example>" not in service.server.bodies[-1].decode()
+
+
+def test_nothing_is_asked_when_imap_shows_all(service: Service, wanted: Want) -> None:
+    seen = Found("<1@brand.example>", "INBOX", Role.INBOX)
+
+    assert CombinedMailbox(FakeImap(seen), service.tenant, SEED).look([wanted(1)]) == [seen]
+    assert service.server.requests == []
+
+
+def test_keys_and_casings_of_the_documentation_s_samples_are_understood(
+    service: Service, wanted: Want
+) -> None:
+    lower = {key.lower(): value for key, value in row().items()}
+    service.set(HUNT, service.json({"Schema": [], "Results": [lower]}))
+
+    assert len(service.tenant.places([wanted(1)], SEED)) == 1
+
+
+def test_the_latest_row_of_several_counts(service: Service, wanted: Want) -> None:
+    rows = [
+        row("Quarantine", Timestamp="2026-03-02T09:00:00Z"),
+        row("Inbox/Folder", Timestamp="2026-03-02T08:00:00Z"),
+        row("Junk", Timestamp="2026-03-02T10:00:00Z", RecipientEmailAddress="other@x.example"),
+    ]
+    service.set(HUNT, service.json({"results": rows}))
+
+    assert [c.role for c in service.tenant.places([wanted(1)], SEED)] == [Role.QUARANTINE]
+
+
+@pytest.mark.parametrize(
+    "results", [None, {}, "x", [7, None, []], [{}], [row(InternetMessageId=7)], [row(Timestamp=[])]]
+)
+def test_rows_that_make_no_sense_are_passed_over(
+    service: Service, wanted: Want, results: object
+) -> None:
+    service.set(HUNT, service.json({"results": results}))
+
+    found = service.tenant.places([wanted(1)], SEED)
+
+    assert [c.received_at for c in found] == [None] * len(found)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_a_tenant_that_may_not_hunt_is_asked_for_its_trace_from_then_on(
+    service: Service, wanted: Want, status: int
+) -> None:
+    service.set(HUNT, service.json({"error": {"code": "Forbidden"}}, status))
+    trace = {
+        "messageId": "<1@brand.example>",
+        "status": "quarantined",
+        "receivedDateTime": "2026-03-02T08:00:01Z",
+    }
+    strangers = [{**trace, "messageId": "<x@y>"}, {**trace, "status": "delivered"}, 7]
+    service.set(TRACE, service.json({"value": [*strangers, trace]}))
+
+    for _ in range(2):
+        (copy,) = service.tenant.places([wanted(1)], SEED)
+        assert (copy.role, copy.note) == (Role.QUARANTINE, "message trace")
+
+    assert service.asked(HUNT) == 1
+    assert service.asked(TRACE) == 2
+
+
+def test_a_trace_is_asked_in_ranges_and_pages(service: Service, wanted: Want) -> None:
+    service.set(HUNT, service.json({}, 403))
+    following = {"@odata.nextLink": f"{service.server.url}{TRACE[4:]}?$skiptoken=1"}
+    service.set(TRACE, service.json({"value": [], **following}))
+    service.set(f"{TRACE}?$skiptoken", service.json({"value": []}))
+    late = wanted(2, sent_at=wanted(1).sent_at + timedelta(days=12))
+
+    assert service.tenant.places([wanted(1), late], "o'x@m365.example") == []
+    assert service.asked(TRACE) == 4
+    assert service.asked(f"{TRACE}?%24filter=recipientAddress+eq+%27o%27%27x%40m365") == 2
+
+
+def test_a_real_trace_of_the_lab_is_understood(
+    clock: ManualClock, wanted: Want, letter: Write
+) -> None:
+    with start_lab(QUARANTINE, clock) as lab:
+        send(lab, letter(1))
+        tenant = tenant_of(lab)
+        tenant._may_hunt = False
+
+        assert [c.role for c in tenant.places([wanted(1)], SEED)] == [Role.QUARANTINE]
+
+
+def test_a_tenant_that_refuses_everything_needs_a_person(service: Service, wanted: Want) -> None:
+    service.set(HUNT, service.json({"error": {"code": "Forbidden<b>"}}, 403))
+    service.set(TRACE, service.json({"error": {"code": "Forbidden<b>"}}, 403))
+
+    with pytest.raises(MailboxLockedError) as caught:
+        service.tenant.places([wanted(1)], SEED)
+
+    assert caught.value.what == "Microsoft Graph refuses this question (403 Forbiddenb)."
+    assert "docs/reading.md" in caught.value.remedy
+
+
+def test_a_token_that_is_never_believed_needs_a_person(service: Service, wanted: Want) -> None:
+    service.set(HUNT, service.json({"error": {"code": "InvalidAuthenticationToken"}}, 401))
+
+    with pytest.raises(MailboxLockedError, match="does not know us"):
+        service.tenant.places([wanted(1)], SEED)
+    assert (service.asked(HUNT), service.asked(TOKEN)) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    "answer_",
+    [
+        {"status": 500},
+        {"status": 302, "Location": "/x"},
+        {"status": 200, "body": "<html>"},
+        {"status": 200, "body": "[]"},
+        {"status": 200, "body": "[" * 100_000},
+        {"status": 200, "body": " " * 9_000_000},
+    ],
+    ids=["500", "redirect", "html", "list", "deep", "long"],
+)
+def test_an_answer_that_affirms_nothing_means_later(
+    service: Service, wanted: Want, answer_: dict[str, Any]
+) -> None:
+    service.set(HUNT, service.answer(**answer_))
+
+    with pytest.raises(MailboxBusyError):
+        service.tenant.places([wanted(1)], SEED)
+
+
+@pytest.mark.parametrize("token", [{}, {"access_token": 7}, {"access_token": "a\r\nb"}])
+def test_a_sign_in_without_a_token_means_later(
+    service: Service, wanted: Want, token: dict[str, object]
+) -> None:
+    service.set(TOKEN, service.json(token))
+
+    with pytest.raises(MailboxBusyError, match="without a token"):
+        service.tenant.places([wanted(1)], SEED)
+
+
+def test_the_token_goes_to_no_other_server(service: Service, web: Web, wanted: Want) -> None:
+    thief = web({"GET": b""})
+    service.set(HUNT, service.json({}, 403))
+    service.set(TRACE, service.json({"value": [], "@odata.nextLink": f"{thief.url}/steal"}))
+
+    with pytest.raises(MailboxBusyError, match="points to another server"):
+        service.tenant.places([wanted(1)], SEED)
+    assert thief.requests == []
+
+
+def test_a_service_that_is_not_there_means_later(service: Service, wanted: Want) -> None:
+    service.server.stop()
+
+    with pytest.raises(MailboxBusyError, match="cannot be reached"):
+        service.tenant.places([wanted(1)], SEED)
+
+
+def test_many_copies_are_asked_for_in_batches(service: Service, wanted: Want) -> None:
+    service.set(HUNT, service.json({"results": []}))
+
+    service.tenant.places([wanted(number) for number in range(250)], SEED)
+
+    assert service.asked(HUNT) == 3
+
+
+def test_a_message_id_cannot_change_the_query(wanted: Want) -> None:
+    hostile = Wanted('<a") | where 1 == 1 //\n\\>', "t", wanted(1).sent_at)
+
+    query = hunting_query([hostile])
+
+    assert query.startswith(
+        'EmailEvents | where InternetMessageId in ("<a\\") | where 1 == 1 //\\\\>") | project '
+    )
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"Retry-After": "120"}, timedelta(seconds=120)),
+        ({"Retry-After": "99999999"}, timedelta(days=1)),
+        (
+            {
+                "Retry-After": "Mon, 02 Mar 2026 08:01:00 GMT",
+                "Date": "Mon, 02 Mar 2026 08:00:00 GMT",
+            },
+            timedelta(minutes=1),
+        ),
+        ({"Retry-After": "Mon, 02 Mar 2026 08:01:00 GMT"}, None),
+        ({"Retry-After": "-5"}, None),
+        ({"Retry-After": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_a_wish_to_wait_is_read(headers: dict[str, str], expected: timedelta | None) -> None:
+    assert retry_after(headers) == expected
+
+
+@pytest.mark.parametrize(
+    ("reader", "tenant", "kind"),
+    [
+        ("", "", ImapMailbox),
+        ("imap", "acme", ImapMailbox),
+        ("", "acme", CombinedMailbox),
+        ("imap+graph", "acme", CombinedMailbox),
+    ],
+)
+def test_a_reader_is_opened_by_its_name(
+    service: Service, reader: str, tenant: str, kind: type
+) -> None:
+    account = Account(
+        SEED,
+        "microsoft365",
+        Endpoint("127.0.0.1", 1, Security.PLAIN),
+        SEED,
+        tenant=tenant,
+        reader=reader,
+    )
+
+    opened = open_mailbox(account, None, tenants={"acme": service.tenant}, timeout_s=1)
+
+    assert type(opened) is kind
+
+
+@pytest.mark.parametrize(
+    ("reader", "tenant", "complaint"),
+    [
+        ("imapp", "", "reader: 'imapp' is not known. Did you mean 'imap'?"),
+        (
+            "imap+graph",
+            "nobody",
+            "tenant: 'nobody' is not configured. Add [tenants.nobody] to the configuration.",
+        ),
+        (
+            "imap+graph",
+            "",
+            "tenant: '' is not configured. Add [tenants.NAME] to the configuration.",
+        ),
+    ],
+)
+def test_a_reader_or_tenant_that_is_not_there_is_named(
+    reader: str, tenant: str, complaint: str
+) -> None:
+    endpoint = Endpoint("127.0.0.1", 1, Security.PLAIN)
+    account = Account(SEED, "x", endpoint, SEED, tenant=tenant, reader=reader)
+
+    with pytest.raises(BadInputError) as caught:
+        open_mailbox(account, None, tenants={}, timeout_s=1)
+
+    assert str(caught.value) == complaint
