@@ -129,11 +129,11 @@ def claim(
     )
     claimed = sorted((Job(*row) for row in session.execute(statement)), key=_age)
     buckets.take(session, limits, (job.lane for job in claimed), now)
-    hopeless = [job.id for job in claimed if job.attempt > job.max_attempts]
-    if hopeless:
-        dead = {"state": JobState.DEAD, "last_error": LOST, "done_at": now, "lease_until": None}
-        session.execute(update(JOBS).where(c.id.in_(hopeless)).values(**dead))
-    return [job for job in claimed if job.id not in hopeless]
+    hopeless = [job for job in claimed if job.attempt > job.max_attempts]
+    for job in hopeless:
+        begin(session, job.id, job.attempt, now=now, lease=lease)
+        bury(session, job, error=LOST, now=now)
+    return [job for job in claimed if job not in hopeless]
 
 
 def begin(

@@ -232,6 +232,16 @@ def test_a_job_that_kills_its_workers_is_given_up(work: Work) -> None:
     assert dead.last_error == jobs.LOST
 
 
+def test_what_was_asked_for_survives_even_a_job_that_kills_its_workers(work: Work) -> None:
+    work.put("a", max_attempts=1)
+    work.start()
+    work.put("a", args={"n": 2})
+    work.clock.sleep(LEASE)
+    assert work.claim() == []  # the first is given up here
+    (again,) = work.claim()
+    assert (again.args, again.attempt) == ({"n": 2}, 1)
+
+
 def test_a_dead_job_can_be_revived_with_all_its_attempts(work: Work) -> None:
     work.put("a", args={"seed": 7}, max_attempts=1, lane="gmail")
     job = work.start()
