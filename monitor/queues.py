@@ -6,6 +6,7 @@ for that (see store/jobs.py).
 """
 
 import json
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +20,9 @@ from huey.serializer import Serializer
 from huey.storage import MemoryStorage, PostgresStorage, RedisStorage, SqliteStorage
 
 from monitor.core.errors import BadInputError
+
+# huey tells of every delivery; what matters of them, the worker tells by job.
+logging.getLogger("huey").setLevel(logging.WARNING)
 
 NAME = "seedwatch"
 MEMORY = "memory"

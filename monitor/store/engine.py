@@ -10,22 +10,26 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.pool import StaticPool
 
 from monitor.core.errors import BadInputError, PersonNeededError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_S = 30.0
+# Threads bound the number of connections, so the pool need not.
+_OPTIONS: dict[str, Any] = {"hide_parameters": True, "max_overflow": -1}
 UPGRADE_LOCK = 7_315_021  # any number, as long as every Seedwatch uses the same
 
 
 def open_engine(url: str) -> Engine:
-    """Return an engine for *url*; nothing is created or connected to yet.
+    """Return an engine for *url*; nothing is connected to yet.
 
-    Errors never show bound values, because those may be secrets.
+    A SQLite file that is not there yet is made, readable by its owner only. Errors
+    never show bound values, because those may be secrets.
 
     Raises:
         BadInputError: not a URL, a database that we do not support, no such directory.
@@ -33,13 +37,28 @@ def open_engine(url: str) -> Engine:
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite":
         return _open_sqlite(parsed)
-    return create_engine(parsed, hide_parameters=True, pool_pre_ping=True)
+    return create_engine(parsed, pool_pre_ping=True, **_OPTIONS)
 
 
 def upgrade(engine: Engine) -> None:
-    """Bring the schema to the newest version, all or nothing. Safe to call from several places."""
-    with _schema_lock(engine) as connection:
-        command.upgrade(_config(connection), "head")
+    """Bring the schema to the newest version, all or nothing. Safe to call from several places.
+
+    Raises:
+        BadInputError: the database cannot be used.
+        PersonNeededError: it was made by a newer version.
+    """
+    try:
+        with _schema_lock(engine) as connection:
+            command.upgrade(_config(connection), "head")
+    except CommandError as error:
+        raise PersonNeededError(
+            f"the database was made by a newer Seedwatch than this one: {error}.",
+            remedy="Install that version again, or put a backup back.",
+        ) from error
+    except DatabaseError as error:
+        if type(error) not in {DatabaseError, OperationalError}:
+            raise  # a fault of the migration, not of the database
+        raise _unusable(engine.url.render_as_string(), str(error.orig)) from error
 
 
 def is_current(engine: Engine) -> bool:
@@ -84,6 +103,15 @@ def _parse(url: str) -> URL:
     )
 
 
+def _unusable(shown: str, reason: str) -> BadInputError:
+    return BadInputError(
+        "database.url",
+        shown,
+        f"cannot be used ({reason.strip()})",
+        remedy="Check the address, and that its server runs or its file may be written.",
+    )
+
+
 def _open_sqlite(url: URL) -> Engine:
     # IMMEDIATE: a transaction that is going to write queues for the lock, with the busy
     # time-out, instead of failing when it turns from reader into writer. Reading alone
@@ -93,11 +121,19 @@ def _open_sqlite(url: URL) -> Engine:
         args["check_same_thread"] = False
         engine = create_engine(url, hide_parameters=True, connect_args=args, poolclass=StaticPool)
     else:
-        _need_directory("database.url", Path(str(url.database)))
-        engine = create_engine(url, hide_parameters=True, connect_args=args)
+        _make_file(Path(str(url.database)))
+        engine = create_engine(url, connect_args=args, **_OPTIONS)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "savepoint", _begin_before_savepoint)
     return engine
+
+
+def _make_file(path: Path) -> None:
+    _need_directory("database.url", path)
+    try:
+        path.touch(mode=0o600)  # it will hold headers of mail, and sealed passwords
+    except OSError as error:
+        raise _unusable(str(path), error.strerror or "") from error
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

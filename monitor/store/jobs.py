@@ -114,7 +114,8 @@ def claim(
     Takes a token of its lane for each. A job whose holders were all lost, as often as
     it may be tried, is dead; it is not returned.
     """
-    if session.scalar(select(c.id).where(is_free(now, kinds)).limit(1)) is None:
+    any_free = select(c.id).where(is_free(now, kinds)).limit(1)
+    if limit < 1 or session.scalar(any_free) is None:
         return []  # most looks find nothing: do not ask for the write lock
     limits = buckets.lock(session)
     tokens = {b.lane: int(buckets.filled(b, now) + 1 - buckets.WHOLE) for b in limits}

@@ -1,5 +1,6 @@
 """Work that comes back: at each of its slots a schedule puts one job."""
 
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from sqlmodel import Session, col, select
 from monitor.core.errors import BadInputError
 from monitor.store import jobs
 from monitor.store.work_tables import ScheduleRow
+
+log = logging.getLogger(__name__)
 
 DAY = timedelta(days=1)
 _DAILY = re.compile(r"daily ([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
@@ -89,7 +92,14 @@ def fire_due(session: Session, now: datetime) -> int:
     fired = 0
     for schedule in session.exec(due.order_by(col(ScheduleRow.next_at))).all():
         slot = schedule.next_at
-        if not _move(session, schedule, parse_spec(schedule.spec)(slot, now)):
+        try:
+            next_at = parse_spec(schedule.spec)(slot, now)
+        except BadInputError as error:  # somebody edited the row: the others must go on
+            log.error("schedule %s is switched off: %s", schedule.name, error)
+            schedule.enabled = False
+            session.add(schedule)
+            continue
+        if not _move(session, schedule, next_at):
             continue  # another worker fired this slot
         key = f"schedule:{schedule.id}:{slot.isoformat()}"
         jobs.put(session, schedule.kind, schedule.args, unique_key=key, due_at=slot)

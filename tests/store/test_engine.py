@@ -1,6 +1,8 @@
 """Opening, upgrading and copying the database."""
 
+import socket
 import sqlite3
+import stat
 import threading
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel, select
 
-from monitor.core.errors import BadInputError
+from monitor.core.errors import BadInputError, PersonNeededError
 from monitor.store import work_tables
 from monitor.store.engine import backup, is_current, open_engine, upgrade
 from monitor.store.tables import OrganisationRow, SeedRow
@@ -109,6 +111,45 @@ def test_a_database_that_we_do_not_know_is_refused(url: str) -> None:
 def test_a_database_in_a_missing_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="directory that does not exist"):
         open_engine(f"sqlite:///{tmp_path / 'missing' / 'x.db'}")
+
+
+def test_only_its_owner_may_read_the_database(engine: Engine, tmp_path: Path) -> None:
+    with engine.connect():
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert set(modes.values()) == {0o600}
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("Dear customer, " * 100)
+    engine = open_engine(f"sqlite:///{tmp_path / 'letter.txt'}")
+    with pytest.raises(BadInputError, match="file is not a database"):
+        upgrade(engine)
+    engine.dispose()
+
+
+def test_a_directory_is_no_database(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path}")
+    with pytest.raises(BadInputError, match="unable to open database file"):
+        upgrade(engine)
+    engine.dispose()
+
+
+def test_a_server_that_does_not_answer_is_named_without_its_password() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))  # bound, but nobody listens
+        port = silent.getsockname()[1]
+        engine = open_engine(f"postgresql+psycopg://u:hunter2@127.0.0.1:{port}/x")
+        with pytest.raises(BadInputError, match=f"127.0.0.1:{port}") as caught:
+            upgrade(engine)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_database_of_a_newer_version_is_left_alone(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(PersonNeededError, match="newer Seedwatch"):
+        upgrade(engine)
+    assert not is_current(engine)
 
 
 def test_postgresql_is_opened_through_psycopg() -> None:

@@ -117,6 +117,19 @@ def test_a_schedule_that_is_switched_off_is_silent(
     assert next_slot(session) is None
 
 
+def test_a_schedule_that_somebody_broke_does_not_stop_the_others(
+    session: Session, organisation: int, clock: ManualClock
+) -> None:
+    for name in ("broken", "whole"):
+        put_schedule(session, organisation, name, Plan("start", "every 2h"), now=clock.now())
+    broken = session.exec(select(ScheduleRow).where(ScheduleRow.name == "broken")).one()
+    broken.spec = "every other day"
+    session.add(broken)
+    clock.sleep(timedelta(hours=2))
+    assert fire_due(session, clock.now()) == 1
+    assert not broken.enabled
+
+
 def test_a_schedule_of_the_same_name_is_replaced(
     session: Session, organisation: int, clock: ManualClock
 ) -> None:
