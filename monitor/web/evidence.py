@@ -10,7 +10,7 @@ from math import isfinite
 from monitor.web.filters import span
 
 _METHODS = ("spf", "dkim", "dmarc", "arc", "compauth")
-_MOST_FILTERS = 6
+_MOST_FILTERS = 3
 _MOST_FACTS = 8
 _BAD = {"spam", "phish", "malware", "quarantined"}
 

@@ -13,7 +13,7 @@ from monitor.web.timeline import timeline
 pages = Blueprint("tests", __name__, url_prefix="/tests")
 
 _LINES = 25
-_COPIES = 40
+_COPIES = 20
 _LINKS = 60
 
 

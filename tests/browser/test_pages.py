@@ -1,12 +1,14 @@
 """The pages as people meet them: seen, read out, on a telephone, by keyboard, without scripts."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.picture import take
 from tests.web.worlds import World, hostile, silent, story
 
 pytestmark = pytest.mark.real
@@ -161,3 +163,10 @@ def test_the_first_screen_answers_where_whose_fault_and_what_to_do(open_page: Op
     for text in ("The provider’s fault, not yours", "What to do", "See the evidence"):
         expect(page.get_by_text(text).first).to_be_in_viewport()
     expect(page.get_by_role("heading", name="Providers", exact=True)).to_be_in_viewport()
+
+
+def test_the_pictures_of_the_documentation_can_be_taken(
+    browser: Browser, address_of: Addresses, tmp_path: Path
+) -> None:
+    files = take(browser, address_of(story), tmp_path)
+    assert [file.read_bytes()[:4] for file in files] == [b"\x89PNG"] * 3

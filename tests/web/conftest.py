@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import Engine
 
 from monitor.core.clock import ManualClock
 from monitor.store.engine import open_engine, upgrade
@@ -64,6 +65,11 @@ def build(make: Make, where: Path) -> World:
     """Write a history into a new database in directory *where*."""
     engine = open_engine(f"sqlite:///{where / 'seedwatch.db'}")
     upgrade(engine)
+    return fill(make, engine)
+
+
+def fill(make: Make, engine: Engine) -> World:
+    """Write a history into an empty database."""
     world = World(engine)
     make(world)
     return world

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.core.placements import Placement
 from monitor.web.evidence import findings
 from monitor.web.filters import clean, foreign, percent, percent_range
 from tests.web.conftest import STARTS, Make, Site
-from tests.web.worlds import hostile, story
+from tests.web.worlds import GOOD_FACTS, HOUR, NOW, World, hostile, story
 
 Sites = Callable[[Make], Site]
 LOADING = ("src", "href", "srcset", "action", "poster", "data", "formaction", "xlink:href")
@@ -106,6 +107,19 @@ def test_pages_are_small(site_of: Sites) -> None:
     for make in (story, hostile):
         for path in site_of(make).walk():
             assert len(site_of(make).client.get(path).data) < 100_000, path
+
+
+def test_a_test_with_very_much_to_tell_stays_a_small_page(site_of: Sites) -> None:
+    def talkative(world: World) -> None:
+        world.begin(each=30)
+        moves = [Placement.PENDING, Placement.INBOX, Placement.UNKNOWN, Placement.REMOVED]
+        uid = world.send("contoso", NOW - 5 * HOUR, lambda *_: moves * 3, reply="x" * 900)
+        marks = {"name": "rspamd", "judged": "spam", "meaning": "m" * 300}
+        world.prove(uid, GOOD_FACTS | {"filters": [marks] * 50})
+
+    client = site_of(talkative).client
+    assert len(client.get("/tests/t0001").data) < 100_000
+    assert len(client.get("/").data) < 100_000
 
 
 def test_no_page_needs_a_script_or_a_style_of_its_own(site_of: Sites) -> None:
