@@ -31,7 +31,8 @@ def drive(
 
 
 def _next_moment(stage: Stage) -> datetime | None:
+    """The lab needs no jump of its own: it settles what has fallen due when it is asked."""
     with Session(stage.house.engine) as session:
-        due = [jobs.next_due(session), schedules.next_slot(session), stage.lab.next_event_at()]
+        due = [jobs.next_due(session), schedules.next_slot(session)]
     known = [moment for moment in due if moment is not None]
     return min(known) if known else None

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func
+from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from monitor.core.campaigns import Wanted
@@ -176,7 +177,16 @@ def _count(session: Session, table: type, *conditions: Any) -> int:  # noqa: ANN
     return session.exec(select(func.count()).select_from(table).where(*conditions)).one()
 
 
-def events_so_far(session: Session) -> list[tuple[datetime, str, str, str]]:
-    """Every incident event as (time, incident, state, sentence), in order."""
-    rows = session.exec(select(IncidentEventRow).order_by(col(IncidentEventRow.id))).all()
-    return [(row.at, row.incident, str(row.state), row.sentence) for row in rows]
+def events_after(session: Session, event_id: int) -> list[tuple[int, datetime, str, str]]:
+    """Incident events above *event_id* as (id, time, state, sentence), in order."""
+    rows = session.execute(
+        sql_select(
+            col(IncidentEventRow.id),
+            col(IncidentEventRow.at),
+            col(IncidentEventRow.state),
+            col(IncidentEventRow.sentence),
+        )
+        .where(col(IncidentEventRow.id) > event_id)
+        .order_by(col(IncidentEventRow.id))
+    )
+    return [(event, at, str(state), sentence) for event, at, state, sentence in rows]

@@ -9,7 +9,7 @@ from sqlmodel import Session, select
 
 from monitor.core.incidents import State
 from monitor.demo.drive import drive
-from monitor.demo.report import Report, events_so_far, report
+from monitor.demo.report import Report, events_after, report
 from monitor.demo.show import Show, first_of_each
 from monitor.demo.stage import START, Stage
 from monitor.demo.story import PROVIDER
@@ -18,8 +18,8 @@ from monitor.store.placed import placed
 from monitor.store.tables import HandoverRow, SightingRow
 
 HEALTHY = timedelta(hours=6)  # then the first table is shown
+SHOWN_EVERY = timedelta(minutes=30)
 LENGTH = timedelta(hours=44)  # of lab time, if the story takes so long
-ONSET = "1. The mail of eleven senders is healthy at eight providers."
 
 
 def perform(stage: Stage, show: Show) -> Report:
@@ -45,25 +45,27 @@ class _Performance:
     def __init__(self, stage: Stage, show: Show) -> None:
         self.stage = stage
         self.show = show
-        self.events = 0
+        self.newest_event = 0
+        self.last_shown = timedelta()
         self.has_shown_health = False
 
     def step(self, elapsed: timedelta) -> bool:
         """Show what one jump brought; True once the provider's incident is closed."""
         with Session(self.stage.house.engine) as session:
             self._progress(session, elapsed)
-            events = events_so_far(session)
-            for at, _, state, sentence in events[self.events :]:
+            events = events_after(session, self.newest_event)
+            for self.newest_event, at, state, sentence in events:
                 self.show.event(at, state, sentence)
-            is_over = len(events) > self.events and _is_over(session)
-            self.events = len(events)
-        return is_over
+            return bool(events) and _is_over(session)
 
     def _progress(self, session: Session, elapsed: timedelta) -> None:
         if not self.has_shown_health and elapsed >= HEALTHY:
             self.has_shown_health = True
             rows = placed(session, since=START, until=self.stage.clock.now())
             self.show.table("A healthy start:", rows, self.stage.house.facts)
+        if elapsed - self.last_shown < SHOWN_EVERY:
+            return
+        self.last_shown = elapsed
         copies = session.exec(select(func.count()).select_from(HandoverRow)).one()
         looks = session.exec(select(func.count()).select_from(SightingRow)).one()
         self.show.progress(elapsed, LENGTH, copies, looks)

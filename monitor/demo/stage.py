@@ -101,7 +101,7 @@ def _facts(lab: Lab, settings: Settings) -> dict[str, ProviderFacts]:
         facts[name] = replace(
             facts[name],
             imap=imap,
-            link_hosts=(lab.api_url.partition("://")[2],) if hosts else (),
+            link_hosts=("127.0.0.1",) if hosts else (),
         )
     return {name: facts[name] for name in lab.providers}
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from sqlmodel import Session, col, select
 
@@ -76,7 +77,10 @@ def _known_links(session: Session, test_id: int, provider: str) -> list[str]:
 
 
 def _is_rewritten(url: str, link_hosts: tuple[str, ...]) -> bool:
-    host = url.partition("://")[2].partition("/")[0].lower()
+    try:
+        host = (urlsplit(url).hostname or "").lower()
+    except ValueError:  # not a URL that anybody could click
+        return False
     return any(host == known or host.endswith("." + known) for known in link_hosts)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from monitor.alerts.email import EmailAlerter
 from monitor.core.clock import Clock
@@ -16,6 +17,7 @@ from monitor.mailboxes.kinds import open_mailbox
 from monitor.senders.routes import DirectRoute, smarthost
 from monitor.senders.smtp import SmtpTransport
 from monitor.settings import Settings
+from monitor.settings.sections import Sending
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +33,21 @@ class Edges:
 
 def edges_from(settings: Settings, clock: Clock) -> Edges:
     """Build the edges that *settings* ask for. Nothing is connected to yet."""
-    transport = _transport(settings)
     return Edges(
-        transport=transport,
+        transport=_transport(settings.sending),
         open_mailbox=partial(
             open_mailbox,
             tenants=tenants_from(settings),
             timeout_s=settings.reading.timeout_s,
-            ca_file=settings.reading.ca_file,
+            ca_file=_text(settings.reading.ca_file),
         ),
         checker=HttpLinkChecker(timeout_s=settings.reading.timeout_s),
         feeds=feeds_from(settings),
-        alerters={"email": EmailAlerter(transport, settings.alerts.from_address, clock)},
+        alerters={
+            "email": EmailAlerter(
+                _transport(settings.alert_server), settings.alerts.from_address, clock
+            )
+        },
     )
 
 
@@ -74,8 +79,11 @@ def feeds_from(settings: Settings) -> list[StatusFeed]:
     ]
 
 
-def _transport(settings: Settings) -> SmtpTransport:
-    sending = settings.sending
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _transport(sending: Sending) -> SmtpTransport:
     route = (
         DirectRoute(DnsResolver(None, timeout_s=sending.timeout_s))
         if sending.mode == "direct"
