@@ -157,7 +157,8 @@ class ImapMailbox:
         news = [] if self._is_just_listed else _list_commands(client)
         self._is_just_listed = False
         for _ in range(MAX_ROUNDS):
-            plans = [(visit, visit.commands()) for visit in visits]
+            is_short = sum(visit.sighted for visit in visits) < len(wanted)
+            plans = [(visit, visit.commands(is_short=is_short)) for visit in visits]
             lines = news + [line for _, commands in plans for line in commands]
             if not lines:
                 self._memories = {v.place.raw: v.memory for v in visits if v.memory is not None}

@@ -34,6 +34,7 @@ class Memory:
     since: datetime
     seen: dict[int, Seen] = field(default_factory=dict)
     headers: dict[int, bytes] = field(default_factory=dict)  # whole blocks
+    unread: set[int] = field(default_factory=set)  # of the right days, not compared so far
 
     def prune(self) -> None:
         """Forget the oldest messages beyond MAX_KNOWN."""

@@ -20,6 +20,7 @@ from monitor.mailboxes.imap_wire import Response
 
 MAX_WHOLE = 64  # headers fetched whole before we know whose they are
 FEW = 16  # so few candidates are fetched whole even where searching told nothing
+SMALL = 100  # so few others are compared even where nobody misses a copy
 MAX_SEARCHED = 10  # Message-IDs in one SEARCH
 
 _FIELDS = (
@@ -63,13 +64,23 @@ class Visit:
         self._candidates: list[int] = []
         self._present: set[int] = set()
         self._whole: set[int] = set()  # to fetch: the headers
-        self._fields: set[int] = set()  # to fetch: the needed ones
+        self._fields: set[int] = set()  # being fetched: the needed ones
         self._tab_asked: set[int] = set()
         self._tab_of: dict[int, str] = {}
 
-    def commands(self) -> list[bytes]:
-        """Return what to send in this round; nothing once all is known."""
-        round_ = list(self._details() if self._is_surveyed else self._survey())
+    @property
+    def sighted(self) -> int:
+        """How many of the wanted lie here, as far as we can tell in this round."""
+        return len({known.wanted.message_id for _, known in self._ours()}) + len(self._whole)
+
+    def commands(self, *, is_short: bool) -> list[bytes]:
+        """Return what to send in this round; nothing once all is known.
+
+        Args:
+            is_short: fewer are sighted in all folders together than are wanted, so that
+                it is worth comparing messages that searching did not bring up.
+        """
+        round_ = list(self._details(is_short=is_short) if self._is_surveyed else self._survey())
         self._asked = [kind for kind, _ in round_]
         return [line for _, line in round_]
 
@@ -79,18 +90,18 @@ class Visit:
         Raises:
             MailboxBusyError: a refusal, so that nothing can be said about this folder.
         """
-        for asked, reply in zip(self._asked, replies, strict=True):
+        memory = self._opened(replies[0]) if replies else None
+        if memory is None:
+            return  # the replies that follow are about no folder
+        for asked, reply in zip(self._asked[1:], replies[1:], strict=True):
             kind, _, argument = asked.partition(":")
-            if kind == "examine":
-                if not self._is_open(reply):
-                    return  # the replies that follow are about no folder
-            elif kind == "tab":
+            if kind == "tab":
                 self._absorb_tab(argument, reply)
             elif kind == "marked":
-                self._absorb_marked(reply)
+                self._absorb_marked(reply, memory)
             else:
                 self._check(kind, reply)
-                self._absorb_data(kind, reply)
+                self._absorb_data(kind, reply, memory)
         self._is_surveyed = True
 
     def found(self) -> dict[str, Found]:
@@ -139,16 +150,18 @@ class Visit:
             yield "present", b"UID SEARCH UID " + wire.uid_set(known)
             yield from self._ask_tabs(known)
 
-    def _details(self) -> Iterator[tuple[str, bytes]]:
+    def _details(self, *, is_short: bool) -> Iterator[tuple[str, bytes]]:
+        if self.memory is None:
+            return
         mine = self._ours()
         untold = {uid for uid, known in mine if not known.wanted.was_found}
-        self._whole = (self._whole | untold) - (
-            self.memory.headers.keys() if self.memory else set()
-        )
-        self._fields -= self._whole
+        self._whole = (self._whole | untold) - self.memory.headers.keys()
         tabless = ({uid for uid, _ in mine} | self._whole) - self._tab_asked
-        if not (self._whole or self._fields or (self._tabs and tabless)):
+        must = self._whole or (is_short and self.memory.unread) or (self._tabs and tabless)
+        if not must:
             return
+        is_cheap = len(self.memory.unread) <= SMALL  # and may save a round trip next time
+        self._fields = self.memory.unread - self._whole if is_short or is_cheap else set()
         yield "examine", b"EXAMINE " + wire.quoted(self.place.raw)
         if self._whole:
             part = b"BODY.PEEK[HEADER]<0.%d>" % self._manner.max_header_bytes
@@ -166,23 +179,22 @@ class Visit:
             category = wire.quoted(f"category:{tab}")
             yield f"tab:{tab}", b"UID SEARCH UID %b X-GM-RAW %b" % (wire.uid_set(uids), category)
 
-    def _is_open(self, reply: Reply) -> bool:
-        """Understand the reply to EXAMINE; False if the folder is gone or not the same."""
+    def _opened(self, reply: Reply) -> Memory | None:
+        """Understand the reply to EXAMINE; None if the folder is gone or no longer the same."""
         if not reply.is_ok:
             if not self._is_gone(reply):
                 raise self._manner.complaint(f"folder {self.place.name} does not open", reply.end)
-            self.memory, self._is_surveyed = None, True
-            self._whole, self._fields = set(), set()
-            return False
+            self.memory, self._is_surveyed, self._whole = None, True, set()
+            return None
         validity = reply.code("UIDVALIDITY") or ""
-        next_uid = wire.number(reply.code("UIDNEXT") or "")
         self._is_empty = any(r.word == "EXISTS" and r.number == 0 for r in reply.data)
         if self.memory is None:
+            next_uid = wire.number(reply.code("UIDNEXT") or "")
             self.memory = Memory(validity, next_uid, self._since)
         elif self.memory.validity != validity:
             self._start_anew()
-            return False
-        return True
+            return None
+        return self.memory
 
     def _is_gone(self, reply: Reply) -> bool:
         """May we go on without this folder? Not if it could well hold a copy."""
@@ -195,7 +207,7 @@ class Visit:
 
     def _start_anew(self) -> None:
         self.memory, self.is_fresh, self._is_surveyed = None, True, False
-        self._present, self._whole, self._fields = set(), set(), set()
+        self._present, self._whole = set(), set()
         self._tab_asked, self._tab_of = set(), {}
 
     def _check(self, kind: str, reply: Reply) -> None:
@@ -206,45 +218,41 @@ class Visit:
             return  # some were expunged meanwhile, which some servers call NO
         raise self._manner.complaint(f"folder {self.place.name} cannot be read", reply.end)
 
-    def _absorb_data(self, kind: str, reply: Reply) -> None:
+    def _absorb_data(self, kind: str, reply: Reply, memory: Memory) -> None:
         if kind == "candidates":
-            self._absorb_candidates(_uids(reply))
+            self._absorb_candidates(_uids(reply), memory)
         elif kind == "present":
-            self._absorb_present(set(_uids(reply)))
+            self._absorb_present(set(_uids(reply)), memory)
         elif kind == "new":
-            self._keep(reply, at_least=self.memory.next_uid if self.memory else 1)
+            self._keep(reply, memory, at_least=memory.next_uid)
         elif kind == "whole":
-            lost = self._whole - self._keep(reply)
+            lost = self._whole - self._keep(reply, memory)
             self.lost_any |= bool(lost)
             self._present -= lost
             self._whole = set()
         elif kind == "fields":
-            self._keep(reply)
-            self._fields = set()
+            self._keep(reply, memory)
+            memory.unread -= self._fields
 
-    def _absorb_candidates(self, uids: list[int]) -> None:
+    def _absorb_candidates(self, uids: list[int], memory: Memory) -> None:
         self._candidates = sorted(uids)
-        if self.memory is not None and self.memory.next_uid < 1 and uids:
-            self.memory.next_uid = max(uids) + 1
-        self._fields = set(self._candidates[-MAX_KNOWN:])
-        if len(self._candidates) <= FEW:
-            self._whole = set(self._candidates)
+        if memory.next_uid < 1 and uids:
+            memory.next_uid = max(uids) + 1
+        memory.unread = set(self._candidates[-MAX_KNOWN:])
+        self._whole = set(uids if len(uids) <= FEW else [])
 
-    def _absorb_marked(self, reply: Reply) -> None:
+    def _absorb_marked(self, reply: Reply, memory: Memory) -> None:
         """A search by header is only a hint: providers differ in which headers they search."""
         marked = sorted(set(_uids(reply)) & set(self._candidates)) if reply.is_ok else []
         if marked:
             self._whole = set(marked[-MAX_WHOLE:])
-            self._fields |= set(marked)
-        self._fields -= self._whole
+        memory.unread = (memory.unread | set(marked)) - self._whole
 
-    def _absorb_present(self, uids: set[int]) -> None:
-        if self.memory is None:
-            return
-        known = {uid for uid, _ in ours(self.memory.seen, self._wanted)} - self._present
+    def _absorb_present(self, uids: set[int], memory: Memory) -> None:
+        known = {uid for uid, _ in ours(memory.seen, self._wanted)} - self._present
         self._present |= known & uids
         for uid in known - uids:
-            del self.memory.seen[uid]
+            del memory.seen[uid]
 
     def _absorb_tab(self, tab: str, reply: Reply) -> None:
         if reply.is_passing_refusal:
@@ -252,25 +260,22 @@ class Visit:
         for uid in _uids(reply):
             self._tab_of.setdefault(uid, tab)
 
-    def _keep(self, reply: Reply, *, at_least: int = 1) -> set[int]:
+    def _keep(self, reply: Reply, memory: Memory, *, at_least: int = 1) -> set[int]:
         """Remember what was fetched, and return its UIDs.
 
         "n:*" brings the last message even where it is below n.
         """
         kept: set[int] = set()
-        if self.memory is None:
-            return kept
         for message in filter(None, map(wire.fetched, reply.data)):
             if message.uid < at_least or not message.section:
                 continue
             if message.section == "BODY[HEADER]":
-                self.memory.headers[message.uid] = message.data[: self._manner.max_header_bytes]
-            fields = needed_fields(message.data)
-            self.memory.seen[message.uid] = Seen(fields, message.received_at)
-            self.memory.next_uid = max(self.memory.next_uid, message.uid + 1)
+                memory.headers[message.uid] = message.data[: self._manner.max_header_bytes]
+            memory.seen[message.uid] = Seen(needed_fields(message.data), message.received_at)
+            memory.next_uid = max(memory.next_uid, message.uid + 1)
             kept.add(message.uid)
         self._present |= kept
-        self.memory.prune()
+        memory.prune()
         return kept
 
 
