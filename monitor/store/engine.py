@@ -113,10 +113,10 @@ def _unusable(shown: str, reason: str) -> BadInputError:
 
 
 def _open_sqlite(url: URL) -> Engine:
-    # IMMEDIATE: a transaction that is going to write queues for the lock, with the busy
-    # time-out, instead of failing when it turns from reader into writer. Reading alone
-    # begins none, so a step that reads, then waits for the network, holds nobody up.
-    args: dict[str, Any] = {"isolation_level": "IMMEDIATE", "timeout": BUSY_TIMEOUT_S}
+    # The driver begins a transaction at the first write, not at the first read. So a step
+    # that reads, then waits for the network, holds nobody up, and one that then writes
+    # waits for its turn instead of failing because the database changed since it read.
+    args: dict[str, Any] = {"timeout": BUSY_TIMEOUT_S}
     if url.database in {None, "", ":memory:"}:
         args["check_same_thread"] = False
         engine = create_engine(url, hide_parameters=True, connect_args=args, poolclass=StaticPool)

@@ -295,22 +295,22 @@ def test_run_takes_work_as_it_comes_until_it_is_stopped(
 
 
 def test_stopping_lets_the_running_job_end_and_hands_the_others_back(shop: Shop) -> None:
-    began, may_end = threading.Event(), threading.Event()
+    began, never = threading.Event(), threading.Event()
 
-    def hold(session: Session, job: Job) -> None:
+    def take_a_while(session: Session, job: Job) -> None:
         began.set()
-        assert may_end.wait(WAIT_S)
+        never.wait(0.05)
         write(session, job)
 
-    shop.put("hold", "1")
-    shop.put("hold", "2")
-    with Running(shop.worker(threads=1, hold=hold)) as running:
+    for number in range(50):
+        shop.put("slow", f"{number:02}")
+    with Running(shop.worker(threads=1, slow=take_a_while)):
         assert began.wait(WAIT_S)
-        running.stop.set()
-        may_end.set()
-    assert shop.names() == ["1"]
-    assert shop.row("2").lease_until is None
-    assert shop.worker(hold=write).drain() == 1
+    done = len(shop.names())
+    with Session(shop.engine) as session:
+        left = jobs.counts(session, now=shop.clock.now())
+    assert 1 <= done < 50
+    assert left == jobs.Counts(due=50 - done, late=50 - done, leased=0, dead=0)
 
 
 def test_a_worker_outlives_a_database_that_is_away(
