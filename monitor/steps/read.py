@@ -22,6 +22,7 @@ PLACES: Mapping[Role, Placement] = {
     Role.QUARANTINE: Placement.QUARANTINE,
     # Moved there by a rule or by a person: it was delivered, and it is not the inbox.
     Role.OTHER: Placement.TAB,
+    Role.TRASH: Placement.REMOVED,  # where purged mail goes, before it is gone
 }
 
 # headers, provider -> facts; see evidence/facts.py
@@ -62,11 +63,23 @@ def read(
         blind = Sighting(now, Placement.UNKNOWN, reason=error.what)
         sightings.add(session, [(copy.copy_id, blind) for copy in due])
     else:
-        sightings.add(session, _sightings(due, past, found, rules, now=now))
-        _keep_evidence(session, seed, due, found, rules, now=now)
+        _write(session, seed, [Look(c, past.get(c.copy_id, ()), found) for c in due], rules, now)
     rungs = [r for c in copies if (r := next_look(c.sent_at, now)) is not None]
     if rungs:
         looks.put(session, seed_id, seed.provider, due_at=min(rungs))
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One copy, what was seen of it before, and what this visit found."""
+
+    copy: WatchedCopy
+    before: Sequence[Sighting]
+    visit: Mapping[str, Found]
+
+    @property
+    def found(self) -> Found | None:
+        return self.visit.get(self.copy.message_id)
 
 
 def _look(
@@ -87,80 +100,69 @@ def _look(
     return found
 
 
-def _sightings(
-    copies: Sequence[WatchedCopy],
-    past: Mapping[int, Sequence[Sighting]],
-    found: Mapping[str, Found],
-    rules: ReadingRules,
-    *,
-    now: datetime,
-) -> list[tuple[int, Sighting]]:
-    return [
-        (
-            copy.copy_id,
-            _sighting(copy, past.get(copy.copy_id, ()), found.get(copy.message_id), rules, now=now),
+def _write(
+    session: Session, seed: SeedRow, done: Sequence[Look], rules: ReadingRules, now: datetime
+) -> None:
+    """Write a sighting for each look, and the evidence of copies found for the first time."""
+    facts = _new_facts(session, seed, done, rules)
+    sightings.add(
+        session,
+        [(look.copy.copy_id, _sighting(look, facts, rules, now)) for look in done],
+    )
+    for look in done:
+        if look.found is None or look.copy.copy_id not in facts:
+            continue
+        sightings.keep_evidence(
+            session, look.copy.copy_id, look.found, facts[look.copy.copy_id], now=now
         )
-        for copy in copies
-    ]
+        if seed.provider in rules.rewriting_providers:
+            _put_check(session, seed, look.copy, now)
+
+
+def _new_facts(
+    session: Session, seed: SeedRow, done: Sequence[Look], rules: ReadingRules
+) -> dict[int, Mapping[str, object]]:
+    """Read the headers of copies whose headers are not kept yet; by copy id."""
+    with_headers = {
+        look.copy.copy_id: look.found.headers
+        for look in done
+        if look.found is not None and look.found.headers
+    }
+    kept = sightings.with_evidence(session, list(with_headers))
+    return {
+        copy_id: rules.read_facts(headers, seed.provider)
+        for copy_id, headers in with_headers.items()
+        if copy_id not in kept
+    }
 
 
 def _sighting(
-    copy: WatchedCopy,
-    before: Sequence[Sighting],
-    found: Found | None,
-    rules: ReadingRules,
-    *,
-    now: datetime,
+    look: Look, facts: Mapping[int, Mapping[str, object]], rules: ReadingRules, now: datetime
 ) -> Sighting:
-    where = _place(found)
-    placement = decide(where, before, age=now - copy.sent_at, window=rules.missing_after)
-    if placement in {Placement.PENDING, Placement.MISSING} and not copy.is_certain:
+    found = look.found
+    where = None if found is None else PLACES[found.role]
+    age = now - look.copy.sent_at
+    placement = decide(where, look.before, age=age, window=rules.missing_after)
+    if placement in {Placement.PENDING, Placement.MISSING} and not look.copy.is_certain:
         return Sighting(
             now, Placement.UNKNOWN, reason="nobody knows whether the server took this copy"
         )
+    new = facts.get(look.copy.copy_id, {})
     return Sighting(
         looked_at=now,
         placement=placement,
         folder=found.folder if found else "",
         tab=found.tab if found else "",
         reason=found.note if found else "",
-        contaminated=_is_contaminated(found, before, rules),
+        contaminated=bool(new.get("contaminated")) or any(s.contaminated for s in look.before),
     )
 
 
-def _place(found: Found | None) -> Placement | None:
-    """Trash is where purged mail goes: a copy there counts as gone from the mailbox."""
-    return None if found is None else PLACES.get(found.role)
-
-
-def _is_contaminated(found: Found | None, before: Sequence[Sighting], rules: ReadingRules) -> bool:
-    if found is not None and found.headers:
-        return bool(rules.read_facts(found.headers, "").get("contaminated"))
-    return any(s.contaminated for s in before)
-
-
-def _keep_evidence(
-    session: Session,
-    seed: SeedRow,
-    copies: Sequence[WatchedCopy],
-    found: Mapping[str, Found],
-    rules: ReadingRules,
-    *,
-    now: datetime,
-) -> None:
-    seen = [c for c in copies if (f := found.get(c.message_id)) is not None and f.headers]
-    kept = sightings.with_evidence(session, [c.copy_id for c in seen])
-    for copy in seen:
-        if copy.copy_id in kept:
-            continue
-        one = found[copy.message_id]
-        facts = rules.read_facts(one.headers, seed.provider)
-        sightings.keep_evidence(session, copy.copy_id, one, facts, now=now)
-        if seed.provider in rules.rewriting_providers:
-            jobs.put(
-                session,
-                "check",
-                {"test": copy.test_id, "provider": seed.provider, "copy": copy.copy_id, "look": 0},
-                unique_key=f"check:{copy.test_id}:{seed.provider}:0",
-                due_at=now,
-            )
+def _put_check(session: Session, seed: SeedRow, copy: WatchedCopy, now: datetime) -> None:
+    jobs.put(
+        session,
+        "check",
+        {"test": copy.test_id, "provider": seed.provider, "copy": copy.copy_id, "look": 0},
+        unique_key=f"check:{copy.test_id}:{seed.provider}:0",
+        due_at=now,
+    )

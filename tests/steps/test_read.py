@@ -216,3 +216,9 @@ def test_a_copy_placed_by_the_mailboxs_own_lists_is_contaminated_in_every_look(
     world.later(minutes=5)
     look(world, session, copy, mailbox)
     assert [row.contaminated for row in session.exec(select(SightingRow))] == [True, True]
+
+
+def test_a_copy_in_the_trash_was_removed(world: World, session: Session, copy: CopyRow) -> None:
+    world.later(minutes=1)
+    look(world, session, copy, OneFolder(Role.TRASH))
+    assert placements(session) == [Placement.REMOVED]
