@@ -7,6 +7,7 @@ from monitor.store import pages as counted
 from monitor.store.incidents import all_incidents
 from monitor.store.incidents import one as load
 from monitor.store.pages_incidents import alerts, notices, sender_names
+from monitor.web.outbox import told
 from monitor.web.parts import parts
 from monitor.web.verdict import urgent_first
 
@@ -14,7 +15,7 @@ pages = Blueprint("incidents", __name__, url_prefix="/incidents")
 
 _LINES = 25
 _TESTS = 10
-_ALERTS = 50
+_ALERTS = 200
 _NAMES = 500
 
 
@@ -48,7 +49,7 @@ def one(incident_id: str) -> str:
         context = {
             "tests": counted.tests_named(session, latest.tests[-_NAMES:], limit=_TESTS),
             "notices": notices(session, incident),
-            "alerts": alerts(session, limit=_ALERTS, incident=incident.id),
+            "alerts": told(alerts(session, limit=_ALERTS, incident=incident.id)),
         }
     return render_template(
         "web/incident.html", incident=incident, events=events, names=names, **context

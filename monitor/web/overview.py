@@ -10,6 +10,7 @@ from monitor.core.incidents import Incident
 from monitor.store import pages as counted
 from monitor.store.pages_incidents import alerts, relevant
 from monitor.store.pages_seeds import seed_health
+from monitor.web.outbox import told
 from monitor.web.parts import parts
 from monitor.web.series import SPAN, axis
 from monitor.web.shares import (
@@ -27,6 +28,7 @@ pages = Blueprint("overview", __name__)
 
 _RECENT = timedelta(days=14)
 _SHOWN = 6
+_ALERTS = 60
 
 
 @pages.get("/")
@@ -38,7 +40,7 @@ def overview() -> str:
         window, frame, views = _providers(session, now, incidents)
         tests = counted.newest_tests(session, limit=_SHOWN)
         seeds = seed_health(session, since=now - SPAN)
-        sent = alerts(session, limit=_SHOWN)
+        sent = alerts(session, limit=_ALERTS)
     is_open = [i for i in incidents if i.is_open]
     return render_template(
         "web/overview.html",
@@ -51,7 +53,7 @@ def overview() -> str:
         window=window,
         windows=WINDOWS,
         tests=tests,
-        alerts=sent,
+        alerts=told(sent)[:_SHOWN],
         seeds=seeds,
     )
 

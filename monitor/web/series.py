@@ -11,7 +11,7 @@ from monitor.store.pages import Cluster
 SPAN = timedelta(hours=72)
 _STEPS = tuple(timedelta(minutes=m) for m in (5, 15, 30, 60, 120, 180, 360))
 _MAX_POINTS = 26
-_ENOUGH = 4  # points from which on one may speak of usual
+_ENOUGH = 3  # points from which on one may speak of usual
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +25,17 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Shares over time at one provider; steps without copies have no point."""
+    """Shares over time at one provider; steps without copies have no point.
+
+    `usual` is the middle one of the points before any trouble; None if there are too few
+    to speak of usual.
+    """
 
     start: datetime
     step: timedelta
     steps: int
     points: tuple[Point, ...] = ()
-
-    @property
-    def usual(self) -> float | None:
-        """The middle one of the points; None until there are enough to speak of usual."""
-        enough = len(self.points) >= _ENOUGH
-        return median(p.share for p in self.points) if enough else None
+    usual: float | None = None
 
 
 def axis(clusters: Sequence[Cluster], now: datetime) -> Chart:
@@ -48,8 +47,11 @@ def axis(clusters: Sequence[Cluster], now: datetime) -> Chart:
     return Chart(start=start, step=step, steps=(now - start) // step + 1)
 
 
-def chart(clusters: Iterable[Cluster], empty: Chart) -> Chart:
-    """Fill the *empty* chart with the copies of one provider, by the time of sending."""
+def chart(clusters: Iterable[Cluster], empty: Chart, *, trouble: datetime | None) -> Chart:
+    """Fill the *empty* chart with the copies of one provider, by the time of sending.
+
+    *trouble* is when an open incident there began, if there is one.
+    """
     sent: Counter[int] = Counter()
     good: Counter[int] = Counter()
     for cluster in clusters:
@@ -58,11 +60,13 @@ def chart(clusters: Iterable[Cluster], empty: Chart) -> Chart:
         step = (cluster.sent_at - empty.start) // empty.step
         sent[step] += cluster.copies
         good[step] += cluster.copies if cluster.current.is_arrived else 0
-    points = (
+    points = tuple(
         Point(empty.start + step * empty.step, good[step] / n, n)
         for step, n in sorted(sent.items())
     )
-    return replace(empty, points=tuple(points))
+    calm = [p.share for p in points if trouble is None or p.start + empty.step <= trouble]
+    usual = median(calm) if len(calm) >= _ENOUGH else None
+    return replace(empty, points=points, usual=usual)
 
 
 def _floor(at: datetime, step: timedelta) -> datetime:

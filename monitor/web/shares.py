@@ -152,7 +152,7 @@ def provider_view(
         unknown=sum(c.copies for c in kept if c.current is Placement.UNKNOWN),
         contaminated=sum(c.copies for c in recent if c.contaminated),
         looked_at=looked_at,
-        chart=chart(clusters, frame.axis),
+        chart=chart(clusters, frame.axis, trouble=incident.latest.start_low if incident else None),
         incident=incident,
     )
 

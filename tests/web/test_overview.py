@@ -8,7 +8,8 @@ from sqlmodel import Session, select
 
 from monitor.core.incidents import Cause, Direction, State
 from monitor.core.placements import Placement
-from monitor.store.tables import SightingRow
+from monitor.store import incidents
+from monitor.store.tables import SightingRow, saved
 from tests.web.conftest import Make, Site
 from tests.web.worlds import (
     HOUR,
@@ -154,6 +155,21 @@ def test_a_closed_incident_stands_among_the_recent_ones_only(site_of: Sites) -> 
 def test_alerts_say_when_and_to_whom_they_went(site_of: Sites) -> None:
     told = site_of(story).visit("/").section("Alerts").text
     assert "Sent 11 h ago by email to marketing-" in told
+
+
+def test_alerts_with_the_same_words_are_one_line(site_of: Sites) -> None:
+    def told_to_many(world: World) -> None:
+        world.begin()
+        with Session(world.engine) as session:
+            event = provider_incident([])[1]
+            row = saved(incidents.append(session, event).id)
+            for number in range(5):
+                world.alert(session, event, row, number)
+            session.commit()
+
+    told = site_of(told_to_many).visit("/").section("Alerts")
+    assert len(told.all("li")) == 1
+    assert told.text.endswith("@example.org and 2 more")
 
 
 def test_latest_tests_show_how_far_they_have_come(site_of: Sites) -> None:

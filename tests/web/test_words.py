@@ -198,7 +198,7 @@ CLUSTERS = st.builds(
 @given(st.lists(CLUSTERS, max_size=40))
 def test_a_chart_shows_every_decided_copy_within_its_frame(clusters: list[Cluster]) -> None:
     clusters.sort(key=lambda c: c.sent_at)
-    filled = chart(clusters, axis(clusters, NOW))
+    filled = chart(clusters, axis(clusters, NOW), trouble=None)
     assert sum(p.n for p in filled.points) == sum(c.copies for c in clusters if c.counts)
     assert filled.steps <= 26
     points = " ".join(spark(filled, "Gmail").lines).split()
@@ -207,7 +207,7 @@ def test_a_chart_shows_every_decided_copy_within_its_frame(clusters: list[Cluste
 
 def test_a_long_time_without_mail_is_a_gap_in_the_line() -> None:
     clusters = [cluster(h) for h in (70, 68, 66, 6, 4, 2)]
-    assert len(spark(chart(clusters, axis(clusters, NOW)), "Gmail").lines) == 2
+    assert len(spark(chart(clusters, axis(clusters, NOW), trouble=None), "Gmail").lines) == 2
 
 
 @given(st.dictionaries(st.sampled_from([p for p in P if p.is_decided]), st.integers(0, 99)))
@@ -221,3 +221,12 @@ def test_a_bar_is_filled_exactly(counts: dict[Placement, int]) -> None:
 def test_the_axis_starts_at_a_whole_step() -> None:
     empty = axis([cluster(40.3)], NOW)
     assert (empty.start - datetime(1970, 1, 1, tzinfo=UTC)) % empty.step == timedelta(0)
+
+
+def test_usual_is_what_it_was_before_the_trouble() -> None:
+    clusters = [cluster(h, P.INBOX if h > 20 else P.SPAM) for h in range(40, 0, -2)]
+    began = NOW - timedelta(hours=21)
+    filled = chart(clusters, axis(clusters, NOW), trouble=began)
+    assert filled.usual == 1
+    assert filled.points[-1].share == 0
+    assert chart(clusters[10:], axis(clusters, NOW), trouble=began).usual is None

@@ -193,11 +193,11 @@ class World:
                 self.alert(session, event, saved(row.id))
             session.commit()
 
-    def alert(self, session: Session, event: IncidentEvent, row: int) -> None:
+    def alert(self, session: Session, event: IncidentEvent, row: int, number: int = 0) -> None:
         if event.state is State.SUSPECTED:
             return
         route = RouteRow(
-            organisation_id=1, address=f"marketing-{event.incident[:20]}-{row}@example.org"
+            organisation_id=1, address=f"marketing-{event.incident[:20]}-{row}{number}@example.org"
         )
         session.add(route)
         session.flush()
@@ -208,7 +208,7 @@ class World:
                 cause=event.cause,
                 event_id=row,
                 route_id=saved(route.id),
-                message_id=f"<alert-{row}@example.org>",
+                message_id=f"<alert-{row}.{number}@example.org>",
                 subject=f"[Seedwatch] {event.sentence[:80]}",
                 created_at=event.at,
                 due_at=event.at,
