@@ -79,6 +79,15 @@ class Counts:
         return self.lost + self.moved
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one look changed of what is known of a cluster."""
+
+    decided: tuple[str, ...]  # seeds whose copies were not known before
+    is_news: bool  # some copy's fate became known, or another
+    is_watched: bool  # the first look that could have seen a removal
+
+
 @dataclass(slots=True)
 class Cluster:
     """Hours are counted from the Unix epoch."""
@@ -128,11 +137,11 @@ class Cluster:
     def removal_at(self) -> float:
         return min(self.last, self.sent + FRESH_H) if self.moved is None else self.moved
 
-    def see(self, observation: Observation, at: float) -> list[str]:
-        """Take in one look; return the seeds whose copies are decided by it."""
+    def see(self, observation: Observation, at: float) -> Change:
+        """Take in one look; say what it changed."""
         is_earlier = observation.look < self.look
         seen = list(observation.placements.items())[:MOST_COPIES]
-        decided = []
+        decided, moved = [], False
         for name, placement in seen:
             seed = name[:LONGEST]
             before = self.fates.get(seed)
@@ -140,15 +149,21 @@ class Cluster:
             if after is None or after is before:
                 continue
             self.fates[seed] = after
+            moved = moved or before is not None
             if before is None:
                 decided.append(seed)
             if after is Fate.REMOVED:
                 self.moved = at if self.moved is None else min(at, self.moved)
+        was_blind, was_watched = self.is_blind, self.look > 0
         if not is_earlier:
             self.look = observation.look
             self.unknown = sum(p is Placement.UNKNOWN for _, p in seen)
         self.last = max(self.last, at)
-        return decided
+        return Change(
+            decided=tuple(decided),
+            is_news=bool(decided) or moved or was_blind != self.is_blind,
+            is_watched=not was_watched and self.look > 0,
+        )
 
     def count(self, counts: Counts | None, regional: dict[str, float]) -> None:
         """Take *counts* for what this cluster says, and work out its likelihoods."""

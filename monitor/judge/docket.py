@@ -24,6 +24,8 @@ class Docket:
     """Cases by id, in the order in which they were opened."""
 
     cases: dict[str, Case] = field(default_factory=dict)
+    # By provider: how far above its line the best claim was when last asked about.
+    near: dict[str, float] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Case]:
         return iter(list(self.cases.values()))
@@ -84,12 +86,12 @@ class Docket:
         for name in gone:
             del self.cases[name]
 
-    def snapshot(self) -> list[Any]:
-        return [case.snapshot() for case in self.cases.values()]
+    def snapshot(self) -> dict[str, Any]:
+        return {"cases": [case.snapshot() for case in self.cases.values()], "near": self.near}
 
     @classmethod
-    def restore(cls, rows: list[Any]) -> "Docket":
-        docket = cls()
-        for row in rows:
+    def restore(cls, body: dict[str, Any]) -> "Docket":
+        docket = cls(near=dict(body["near"]))
+        for row in body["cases"]:
             docket.add(Case.restore(row))
         return docket

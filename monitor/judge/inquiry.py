@@ -15,7 +15,7 @@ from monitor.judge.memory import Memory
 from monitor.judge.reports import Reporter
 from monitor.judge.trend import Sign, Turn
 
-FEWEST_SENDERS = 2  # a provider is never blamed for what one sender meets
+NEAR = 3.0  # nats: a control can add no more than that to the evidence
 OWN_TROUBLE_H = 48.0  # a sender in trouble for longer is no witness to a common cause
 PART = 0.8  # share of a case's losses that a wider claim must cover to contain it
 GROWTH = 4  # an incident is told again when a quarter more senders are hit
@@ -42,7 +42,7 @@ class Inquiry:
                 events += self._review(case, cluster if news.is_news else None)
         if news.is_news:
             for provider in self._questionable(cluster):
-                events += self._ask_provider(provider)
+                events += self._ask_provider(provider, cluster)
             events += self._ask_sender(cluster)
             events += self._ask_everyone(cluster)
         return events
@@ -149,17 +149,22 @@ class Inquiry:
 
     def _questionable(self, cluster: Cluster) -> list[str]:
         """Providers to ask about: where this mail is bad, now that a control has come in."""
-        trial = self.memory.trials[cluster.test]
         if cluster.is_bad:
             return [cluster.provider]
-        return [provider for provider, other in trial.clusters.items() if other.is_bad]
+        controlled = self.memory.trials[cluster.test].clusters.items()
+        near = self.docket.near
+        return [p for p, other in controlled if other.is_bad and near.get(p, -NEAR) > -NEAR]
 
-    def _ask_provider(self, provider: str) -> list[IncidentEvent]:
-        suspicions = provider_side.suspect(self.memory, provider, self.now)
+    def _ask_provider(self, provider: str, cluster: Cluster) -> list[IncidentEvent]:
+        suspicions = provider_side.suspect(
+            self.memory, provider, self.now, features=cluster.features
+        )
         best = attribute.choose(suspicions, self.lines)
+        self.docket.near[provider] = max(map(self.lines.margin, suspicions), default=-NEAR)
         if best is None or self._is_told(best):
             return []
-        return self._open(best, suspicions)
+        suspicions = provider_side.suspect(self.memory, provider, self.now)
+        return self._open(attribute.choose(suspicions, self.lines) or best, suspicions)
 
     def _ask_sender(self, cluster: Cluster) -> list[IncidentEvent]:
         if not cluster.is_bad or self.docket.of_sender(cluster.sender) is not None:
@@ -195,7 +200,10 @@ class Inquiry:
         if start is None:
             return True
         victims = set(trend.victims(found, start.high, float("inf")))
-        if suspicion.claim.family is Family.PROVIDER and len(victims) < FEWEST_SENDERS:
+        if (
+            suspicion.claim.family is Family.PROVIDER
+            and len(victims) < provider_side.FEWEST_VICTIMS
+        ):
             return True
         for case in self.docket.open():
             if case.claim.family is not suspicion.claim.family:

@@ -9,7 +9,7 @@ from typing import Any
 from monitor.core.observations import Observation
 from monitor.judge.baseline import Baseline
 from monitor.judge.clusters import LONGEST, MOST_FEATURES, Cluster, was_lost
-from monitor.judge.likelihood import OWN_FAILURE, log_add
+from monitor.judge.likelihood import OWN_FAILURE
 from monitor.judge.measure import counted, measure
 from monitor.judge.memory import WINDOW_H, Memory
 from monitor.judge.rates import effective
@@ -83,25 +83,21 @@ class Intake:
         """
         at = hours(observation.at.timestamp())
         cluster = self._cluster(observation, at)
-        before = (cluster.counts, cluster.is_blind)
         was_judged = cluster.arrival is not None
-        decided = cluster.see(observation, at)
-        for seed in decided:
+        change = cluster.see(observation, at)
+        for seed in change.decided:
             region = observation.regions.get(seed, "")
             self.health.of(cluster.provider, seed).region = region[:LONGEST]
-        measure(cluster, self.health)
-        explain(cluster)
-        if decided:
-            self._learn(cluster, decided, explain)
+        if change.is_news or change.is_watched:
+            measure(cluster, self.health)
+            explain(cluster)
+        if change.decided:
+            self._learn(cluster, change.decided, explain)
         if not was_judged and cluster.arrival is not None:
-            known = max(cluster.explained.values(), default=0.0)
-            evidence = cluster.arrival.bad - log_add(
-                math.log1p(-known) + cluster.arrival.null(),
-                math.log(max(known, 1e-300)) + cluster.arrival.bad,
-            )
+            evidence = cluster.arrival.bad - cluster.arrival.null()
+            evidence = cluster.beyond(evidence)
             self.reputation.update(cluster.sender, cluster.provider, at, evidence)
-        changed = before != (cluster.counts, cluster.is_blind)
-        return News(cluster, bool(decided) or changed, tuple(decided))
+        return News(cluster, change.is_news, change.decided)
 
     def forget(self, now: float) -> None:
         self.memory.forget(now)
@@ -128,7 +124,7 @@ class Intake:
         return cluster
 
     def _learn(
-        self, cluster: Cluster, decided: list[str], explain: Callable[[Cluster], None]
+        self, cluster: Cluster, decided: tuple[str, ...], explain: Callable[[Cluster], None]
     ) -> None:
         weight = self._normality(cluster)
         self._learn_usual(cluster, decided, weight)
@@ -156,7 +152,7 @@ class Intake:
         weight = max(LEAST_LEARNT, odds / (1 + odds))
         return weight * (1 - max(cluster.explained.values(), default=0.0) * seen.is_bad)
 
-    def _learn_usual(self, cluster: Cluster, decided: list[str], weight: float) -> None:
+    def _learn_usual(self, cluster: Cluster, decided: tuple[str, ...], weight: float) -> None:
         fates = counted(cluster, self.health)
         new = [fates[address] for address in decided if address in fates]
         if new:
@@ -166,7 +162,7 @@ class Intake:
                 cluster.sender, cluster.provider, each * lost, each * len(new), cluster.at
             )
 
-    def _learn_seeds(self, cluster: Cluster, decided: list[str], weight: float) -> None:
+    def _learn_seeds(self, cluster: Cluster, decided: tuple[str, ...], weight: float) -> None:
         fates = cluster.fates
         lost = sum(was_lost(fate) for fate in fates.values())
         for address in decided:

@@ -82,7 +82,7 @@ class Judge:
             "version": VERSION,
             "now": self._now,
             "intake": self._intake.snapshot(),
-            "cases": self._docket.snapshot(),
+            "docket": self._docket.snapshot(),
         }
 
     @classmethod
@@ -103,6 +103,6 @@ class Judge:
         judge = cls(false_alarms_per_year=false_alarms_per_year, names=names)
         judge._now = float(snapshot["now"])
         judge._intake = Intake.restore(snapshot["intake"])
-        judge._docket = Docket.restore(snapshot["cases"])
+        judge._docket = Docket.restore(snapshot["docket"])
         judge._docket.explain_all(judge._intake.memory)
         return judge

@@ -1,12 +1,14 @@
 """Reads a cluster in the light of what is known of its seeds: counts, and what regions say."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from monitor.judge import likelihood
 from monitor.judge.clusters import Cluster, Counts, Fate, was_lost
 from monitor.judge.seeds import SeedHealth
 
-LEAST_EXPECTED, MOST_EXPECTED = 0.004, 0.96
+LEAST_EXPECTED, MOST_EXPECTED = 0.004, 0.96  # of a cluster
+MOST_USUAL = 0.97  # of one seed
 REGIONAL_CORRELATION = 0.15  # of one region's copies, given the rest of their cluster
 REGIONAL_LOSSES = (0.65, 0.95)
 MILDER = 0.3  # how often a region loses the smaller share
@@ -18,14 +20,14 @@ def measure(cluster: Cluster, health: SeedHealth) -> None:
     if not fates:
         cluster.count(None, {})
         return
-    rates = [expected(cluster, address, health) for address in fates]
+    here = _group(cluster, fates, health)
     moved = sum(fate is Fate.REMOVED for fate in fates.values())
     counts = Counts(
-        n=len(fates),
-        lost=sum(was_lost(fate) for fate in fates.values()),
+        n=here.n,
+        lost=here.lost,
         moved=moved,
         was_watched=cluster.look > 0 or moved > 0,
-        expected=min(MOST_EXPECTED, max(LEAST_EXPECTED, sum(rates) / len(rates))),
+        expected=min(MOST_EXPECTED, max(LEAST_EXPECTED, here.usual / here.n)),
     )
     cluster.count(counts, _regions(cluster, health))
 
@@ -35,53 +37,65 @@ def counted(cluster: Cluster, health: SeedHealth) -> dict[str, Fate]:
 
     Where hardly a seed would be left, all count: then it is not the seeds.
     """
-    sound = {
-        address: fate
-        for address, fate in cluster.fates.items()
-        if not health.of(cluster.provider, address).is_left_out
-    }
+    seeds = health.at(cluster.provider)
+    sound = {a: f for a, f in cluster.fates.items() if a not in seeds or not seeds[a].is_left_out}
     return sound if len(sound) >= min(2, len(cluster.fates)) else cluster.fates
 
 
-def expected(cluster: Cluster, address: str, health: SeedHealth) -> float:
-    """Usual share of bad copies of this cluster's sender in one seed."""
-    return min(0.97, cluster.usual * health.of(cluster.provider, address).own_rate)
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Some copies of a cluster: how many, how many lost, and how many usually are."""
+
+    n: int = 0
+    lost: int = 0
+    usual: float = 0.0
+
+    def without(self, part: "_Group") -> "_Group":
+        return _Group(self.n - part.n, self.lost - part.lost, self.usual - part.usual)
+
+
+def _group(cluster: Cluster, fates: Mapping[str, Fate], health: SeedHealth) -> _Group:
+    seeds = health.at(cluster.provider)
+    usual = 0.0
+    for address in fates:
+        rate = seeds[address].own_rate if address in seeds else 1.0
+        usual += min(MOST_USUAL, cluster.usual * rate)
+    return _Group(len(fates), sum(was_lost(fate) for fate in fates.values()), usual)
 
 
 def _regions(cluster: Cluster, health: SeedHealth) -> dict[str, float]:
-    failing = health.failing_regions(cluster.provider)
-    groups: dict[str, dict[str, Fate]] = {}
+    seeds, failing = health.at(cluster.provider), health.failing_regions(cluster.provider)
+    members: dict[str, dict[str, Fate]] = {}
     for address, fate in cluster.fates.items():
-        seed = health.of(cluster.provider, address)
-        if not seed.is_left_out or seed.region in failing:
-            groups.setdefault(seed.region, {})[address] = fate
-    if len(groups) < 2:
+        seed = seeds.get(address)
+        if seed is not None and (not seed.is_left_out or seed.region in failing):
+            members.setdefault(seed.region, {})[address] = fate
+    if len(members) < 2:
         return {}
-    ratios = {}
-    for region, here in groups.items():
-        if region and len(here) > 1:
-            rest = {a: f for other, g in groups.items() if other != region for a, f in g.items()}
-            ratios[region] = _regional(cluster, here, rest, health)
-    return ratios
+    groups = {region: _group(cluster, fates, health) for region, fates in members.items()}
+    everywhere = _Group(
+        sum(g.n for g in groups.values()),
+        sum(g.lost for g in groups.values()),
+        sum(g.usual for g in groups.values()),
+    )
+    return {
+        region: _regional(cluster.usual, group, everywhere.without(group))
+        for region, group in groups.items()
+        if region and group.n > 1
+    }
 
 
-def _regional(
-    cluster: Cluster, here: Mapping[str, Fate], rest: Mapping[str, Fate], health: SeedHealth
-) -> float:
+def _regional(usual: float, here: _Group, rest: _Group) -> float:
     """Log ratio: this region is losing the mail, against its faring as the rest does."""
-    n, bad = len(here), sum(was_lost(fate) for fate in here.values())
-    elsewhere = sum(was_lost(fate) for fate in rest.values())
-    usual_here = sum(expected(cluster, address, health) for address in here)
-    usual_rest = sum(expected(cluster, address, health) for address in rest)
     # The cluster's own luck: the posterior mean of a gamma with its correlation's weight.
-    weight = (1 - cluster.usual) * (1 - likelihood.CORRELATION) / likelihood.CORRELATION + 0.5
-    luck = (elsewhere + weight) / (usual_rest + weight)
-    good = 1 - min(0.95, max(0.02, luck * usual_here / n))
+    weight = (1 - usual) * (1 - likelihood.CORRELATION) / likelihood.CORRELATION + 0.5
+    luck = (rest.lost + weight) / (rest.usual + weight)
+    good = 1 - min(0.95, max(0.02, luck * here.usual / here.n))
 
     def at(loss: float) -> float:
-        return likelihood.beta_binomial(bad, n, good * (1 - loss), REGIONAL_CORRELATION)
+        return likelihood.beta_binomial(here.lost, here.n, good * (1 - loss), REGIONAL_CORRELATION)
 
     mild, severe = REGIONAL_LOSSES
     ratio = likelihood.mixed(MILDER, at(mild), at(severe))
     ratio -= max(at(0.0), at(likelihood.HARMLESS_DIP))
-    return ratio if bad > 1 else min(0.0, ratio)  # one seed is never a region
+    return ratio if here.lost > 1 else min(0.0, ratio)  # one seed is never a region

@@ -16,25 +16,35 @@ KINDS = ((Kind.ARRIVAL, 0.6), (Kind.REMOVAL, 0.2), (Kind.BOTH, 0.2))  # how inci
 ALL_MAIL, ANY_FEATURE, ANY_REGION = 0.5, 0.3, 0.2  # what they concern
 FEWEST_FEATURES, FEWEST_REGIONS = 4, 4  # that the prior is shared among, at least
 MOST_REGIONS = 16
+FEWEST_VICTIMS = 2  # a provider is never blamed for what one sender meets
 MOST_FEATURES = 12  # that are asked about: those of most victims
 # Filters' rules speak of links first; what many share anyway (an ESP) seldom is the cause.
 LIKELIER = {"url": 1.0, "attach": 1.0, "esp": 0.6}
 OTHERWISE = 0.8
 
 
-def suspect(memory: Memory, provider: str, now: float, *, beside: str = "") -> list[Suspicion]:
+def suspect(
+    memory: Memory,
+    provider: str,
+    now: float,
+    *,
+    features: Iterable[str] | None = None,
+    beside: str = "",
+) -> list[Suspicion]:
     """Return what can be held against *provider*, the best claim first.
 
     Args:
+        features: those to ask about; by default all that several victims have.
         beside: an open incident that is being judged anew, and must not explain itself.
     """
     clusters = memory.at_provider(provider)
-    features = shared_features(clusters)
-    among = max(FEWEST_FEATURES, len(features))
-    asked = _of_victims(clusters, features)
+    shared = shared_features(clusters)
+    among = max(FEWEST_FEATURES, len(shared))
+    asked = _of_victims(clusters, shared if features is None else shared & set(features))
+    removing = {c.sender for c in clusters if c.removal is not None and c.removal.is_bad}
     best: dict[Claim, Suspicion] = {}
     for kind, share in KINDS:
-        if kind is not Kind.ARRIVAL and all(cluster.moved is None for cluster in clusters):
+        if kind is not Kind.ARRIVAL and len(removing) < FEWEST_VICTIMS:
             continue
         seen = columns(clusters, memory, now, kind, beside=beside)
         for suspicion in _of_kind(seen, provider, asked, among, kind):
@@ -86,7 +96,7 @@ def _of_victims(clusters: Iterable[Cluster], shared: frozenset[str]) -> list[str
         for feature in cluster.features:
             if feature in shared:
                 victims.setdefault(feature, set()).add(cluster.sender)
-    common = [feature for feature, senders in victims.items() if len(senders) > 1]
+    common = [feature for feature, senders in victims.items() if len(senders) >= FEWEST_VICTIMS]
     return sorted(common, key=lambda f: -len(victims[f]))[:MOST_FEATURES]
 
 

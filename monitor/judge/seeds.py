@@ -5,6 +5,7 @@ known to be broken, and is reported as such.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,10 +77,14 @@ class SeedHealth:
     def of(self, provider: str, address: str) -> Seed:
         return self.seeds.setdefault(provider, {}).setdefault(address, Seed())
 
+    def at(self, provider: str) -> Mapping[str, Seed]:
+        """The seeds known at *provider*, by address."""
+        return self.seeds.get(provider, {})
+
     def failing_regions(self, provider: str) -> frozenset[str]:
         """Regions in which so many seeds fail that it is not the seeds."""
         count: dict[str, int] = {}
-        for seed in self.seeds.get(provider, {}).values():
+        for seed in self.at(provider).values():
             if seed.is_left_out and seed.region:
                 count[seed.region] = count.get(seed.region, 0) + 1
         return frozenset(region for region, n in count.items() if n >= REGION)
