@@ -52,7 +52,7 @@ class Hecatomb:
                 said.readline()
             os.killpg(worker.pid, signal.SIGKILL)
             worker.wait(END_WITHIN_S)
-        assert self.left().leased > 0, "nothing was under way: this kill proves nothing"
+        assert self.held() > 0, "nothing was under way: this kill proves nothing"
 
     def finish(self) -> None:
         """Let a worker run until nothing is left."""
@@ -63,6 +63,12 @@ class Hecatomb:
     def effects(self) -> list[str]:
         with Session(self.engine) as session:
             return sorted(session.execute(text("SELECT name FROM effect")).scalars())
+
+    def held(self) -> int:
+        """How many jobs somebody holds, or held when he died."""
+        held = text("SELECT count(*) FROM job WHERE state = 'due' AND lease_until IS NOT NULL")
+        with Session(self.engine) as session:
+            return int(session.execute(held).scalar_one())
 
     def left(self) -> jobs.Counts:
         with Session(self.engine) as session:
