@@ -54,7 +54,11 @@ def test_a_tenant_can_be_half_in_the_file_and_half_in_the_environment(tmp_path: 
     assert settings.tenants["acme"].client_secret.get_secret_value() == "s"
 
 
-@pytest.mark.parametrize("text", [f'key = ["{KEY}", "{OLD_KEY}"]', f'key = "{KEY}, {OLD_KEY}"'])
+@pytest.mark.parametrize(
+    "text",
+    [f'key = ["{KEY}", "{OLD_KEY}"]', f'key = "{KEY}, {OLD_KEY}"'],
+    ids=["a list", "one text"],
+)
 def test_keys_come_newest_first(tmp_path: Path, text: str) -> None:
     keys = load(tmp_path, f"[secrets]\n{text}").secrets.keys
     assert [key.get_secret_value() for key in keys] == [KEY, OLD_KEY]
