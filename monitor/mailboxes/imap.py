@@ -8,10 +8,11 @@ from typing import TypeVar
 from monitor.core.campaigns import Found, Wanted
 from monitor.core.errors import MailboxBusyError, MailboxLockedError
 from monitor.core.seeds import Account, ProviderFacts
+from monitor.mailboxes import imap_ask as ask
 from monitor.mailboxes import imap_wire as wire
 from monitor.mailboxes.folders import ORDER, Place, places
 from monitor.mailboxes.imap_client import ImapClient, Reply
-from monitor.mailboxes.imap_memory import Memory, ours
+from monitor.mailboxes.imap_memory import Memory, Recogniser
 from monitor.mailboxes.imap_stream import ConnectionLostError, FloodError
 from monitor.mailboxes.imap_visit import Manner, Visit
 from monitor.mailboxes.imap_wire import Listed, Response
@@ -144,15 +145,16 @@ class ImapMailbox:
 
     def _remembered(self, wanted: Sequence[Wanted]) -> set[str]:
         """Return the Message-IDs of those that an earlier look found."""
+        recogniser = Recogniser(wanted)
         return {
             known.wanted.message_id
             for memory in self._memories.values()
-            for _, known in ours(memory.seen, wanted)
+            for _, known in recogniser.ours(memory.seen)
         }
 
     def _visit(self, client: ImapClient, wanted: Sequence[Wanted]) -> list[Visit]:
         """Look into all folders at once, round by round, and remember what was learnt."""
-        manner = self._manner(client)
+        manner = self._manner(client, wanted)
         visits = [self._new_visit(place, wanted, manner) for place in self._places]
         news = [] if self._is_just_listed else _list_commands(client)
         self._is_just_listed = False
@@ -185,17 +187,17 @@ class ImapMailbox:
     def _new_visit(self, place: Place, wanted: Sequence[Wanted], manner: Manner) -> Visit:
         return Visit(place, self._memories.get(place.raw), wanted, manner)
 
-    def _manner(self, client: ImapClient) -> Manner:
+    def _manner(self, client: ImapClient, wanted: Sequence[Wanted]) -> Manner:
         tabs = self._facts.tabs if _is_gmail(client) else ()
-        return Manner(self._max_header_bytes, tabs, _complaint(client))
+        return Manner(self._max_header_bytes, tabs, Recogniser(wanted), _complaint(client))
 
     def _read(self, client: ImapClient, message_id: str, limit: int) -> bytes | None:
-        known = Wanted(message_id, "", sent_at=datetime.max.replace(tzinfo=UTC))
+        recogniser = Recogniser([Wanted(message_id, "", datetime.max.replace(tzinfo=UTC))])
         for place in self._places:
             memory = self._memories.get(place.raw)
             if memory is None:
                 continue
-            for uid, _ in ours(memory.seen, [known]):
+            for uid, _ in recogniser.ours(memory.seen):
                 data = self._fetch(client, place, uid, limit, validity=memory.validity)
                 if data is not None:
                     return data
@@ -203,8 +205,8 @@ class ImapMailbox:
 
     def _search_and_read(self, client: ImapClient, message_id: str, limit: int) -> bytes | None:
         """Read a copy that is not where we know it, or that an earlier process found."""
-        key = b"UID SEARCH HEADER MESSAGE-ID " + wire.quoted(message_id)
-        lines = [line for p in self._places for line in (b"EXAMINE " + wire.quoted(p.raw), key)]
+        key = ask.named(message_id)
+        lines = [line for place in self._places for line in (ask.examine(place), key)]
         replies = client.batch(lines)
         for place, opened, searched in zip(self._places, replies[::2], replies[1::2], strict=True):
             uids = [uid for response in searched.data for uid in wire.found_uids(response)]
@@ -215,10 +217,7 @@ class ImapMailbox:
     def _fetch(
         self, client: ImapClient, place: Place, uid: int, limit: int, *, validity: str | None = None
     ) -> bytes | None:
-        lines = [
-            b"EXAMINE " + wire.quoted(place.raw),
-            b"UID FETCH %d (UID BODY.PEEK[]<0.%d>)" % (uid, limit),
-        ]
+        lines = [ask.examine(place), ask.beginning(uid, max_bytes=limit)]
         opened, replied = client.batch(lines, max_literal=limit)
         if not opened.is_ok or (validity is not None and opened.code("UIDVALIDITY") != validity):
             return None

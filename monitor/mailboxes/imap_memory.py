@@ -1,6 +1,7 @@
 """What a mailbox's reader remembers of a folder between looks, and which of it is ours."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +16,9 @@ MAX_HEADERS = 16  # header blocks kept until whoever asked has written them down
 _NEEDED = re.compile(
     rb"(?im)^(?:%b)[ \t]*:[^\n]*\n?(?:[ \t][^\n]*\n?)*" % "|".join(NEEDED_HEADERS).encode()
 )
+# A Message-ID stands between brackets or blanks, a token also in a plus-address.
+_WORDS = re.compile(rb"[\s<>]+")
+_PIECES = re.compile(rb"[\s<>+@,;]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,8 @@ class Memory:
 
     def prune(self) -> None:
         """Forget the oldest messages beyond MAX_KNOWN."""
-        for uid in sorted(self.seen)[: max(0, len(self.seen) - MAX_KNOWN)]:
+        surplus = len(self.seen) - MAX_KNOWN
+        for uid in sorted(self.seen)[:surplus] if surplus > 0 else ():
             del self.seen[uid]
 
     def keep_headers(self, uids: Iterable[int]) -> None:
@@ -52,13 +57,26 @@ def needed_fields(header: bytes) -> bytes:
     return b"".join(_NEEDED.findall(header))[:MAX_FIELDS]
 
 
-def ours(seen: Mapping[int, Seen], wanted: Sequence[Wanted]) -> Iterator[tuple[int, Recognised]]:
-    """Yield each message that is one of *wanted*, by UID."""
-    marks = {mark for w in wanted for mark in (w.message_id.strip("<>"), w.token) if mark}
-    needles = [mark.encode("utf-8", "replace") for mark in marks]
-    for uid, message in sorted(seen.items()):
-        # Most messages are strangers; parsing their headers each time would add up.
-        if any(needle in message.fields for needle in needles):
-            known = recognise(message.fields, None, wanted)
+class Recogniser:
+    """Knows which message is which of *wanted*. Most are strangers, and cheap to pass over."""
+
+    def __init__(self, wanted: Sequence[Wanted]) -> None:
+        self._bearers: defaultdict[bytes, list[Wanted]] = defaultdict(list)
+        for one in wanted:
+            for mark in {one.message_id.strip("<>"), one.token} - {""}:
+                self._bearers[mark.encode("utf-8", "replace")].append(one)
+        self._known: dict[bytes, Recognised | None] = {}
+
+    def ours(self, seen: Mapping[int, Seen]) -> Iterator[tuple[int, Recognised]]:
+        """Yield each message that is one of the wanted, by UID."""
+        for uid, message in sorted(seen.items()):
+            known = self._of(message.fields)
             if known is not None:
                 yield uid, known
+
+    def _of(self, fields: bytes) -> Recognised | None:
+        if fields not in self._known:
+            words = {*_WORDS.split(fields), *_PIECES.split(fields)}
+            likely = [one for mark in words & self._bearers.keys() for one in self._bearers[mark]]
+            self._known[fields] = recognise(fields, None, likely) if likely else None
+        return self._known[fields]

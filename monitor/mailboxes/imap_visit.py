@@ -11,22 +11,24 @@ from datetime import timedelta
 
 from monitor.core.campaigns import Found, Match, Role, Wanted
 from monitor.core.errors import MailboxBusyError
-from monitor.evidence.stamp import NEEDED_HEADERS, TEST_HEADER, Recognised
+from monitor.evidence.stamp import Recognised
+from monitor.mailboxes import imap_ask as ask
 from monitor.mailboxes import imap_wire as wire
 from monitor.mailboxes.folders import Place
 from monitor.mailboxes.imap_client import Reply
-from monitor.mailboxes.imap_memory import MAX_FIELDS, MAX_KNOWN, Memory, Seen, needed_fields, ours
+from monitor.mailboxes.imap_memory import (
+    MAX_KNOWN,
+    Memory,
+    Recogniser,
+    Seen,
+    needed_fields,
+)
 from monitor.mailboxes.imap_wire import Response
 
 MAX_WHOLE = 64  # headers fetched whole before we know whose they are
 FEW = 16  # so few candidates are fetched whole even where searching told nothing
 SMALL = 100  # so few others are compared even where nobody misses a copy
-MAX_SEARCHED = 10  # Message-IDs in one SEARCH
 
-_FIELDS = (
-    f"(UID INTERNALDATE BODY.PEEK[HEADER.FIELDS ({' '.join(NEEDED_HEADERS).upper()})]"
-    f"<0.{MAX_FIELDS}>)"
-).encode()
 # SEARCH goes by the server's own calendar, which may be a day off ours.
 _DAY = timedelta(days=1)
 _STRENGTH = list(Match)
@@ -39,6 +41,7 @@ class Manner:
 
     max_header_bytes: int
     tabs: tuple[str, ...]  # categories that the server can tell of the inbox's messages
+    recogniser: Recogniser  # of what is wanted in this look
     complaint: Callable[[str, Response], MailboxBusyError]
 
 
@@ -71,7 +74,7 @@ class Visit:
     @property
     def sighted(self) -> int:
         """How many of the wanted lie here, as far as we can tell in this round."""
-        return len({known.wanted.message_id for _, known in self._ours()}) + len(self._whole)
+        return len(self._ours()) + len(self._whole)
 
     def commands(self, *, is_short: bool) -> list[bytes]:
         """Return what to send in this round; nothing once all is known.
@@ -108,12 +111,10 @@ class Visit:
         """Return the wanted copies that lie here, by Message-ID."""
         if self.memory is None:
             return {}
-        best: dict[str, tuple[int, Recognised]] = {}
-        for uid, known in self._ours():
-            before = best.get(known.wanted.message_id)
-            if before is None or _rank(known) < _rank(before[1]):
-                best[known.wanted.message_id] = (uid, known)
-        return {key: self._found(self.memory, uid, known) for key, (uid, known) in best.items()}
+        return {
+            known.wanted.message_id: self._found(self.memory, uid, known)
+            for uid, known in self._ours()
+        }
 
     def settle(self) -> None:
         """Drop the headers that nobody waits for any longer."""
@@ -133,21 +134,26 @@ class Visit:
         )
 
     def _ours(self) -> list[tuple[int, Recognised]]:
-        if self.memory is None:
-            return []
-        return [(u, k) for u, k in ours(self.memory.seen, self._wanted) if u in self._present]
+        """Return the wanted copies that lie here; of duplicates, the surest and oldest."""
+        best: dict[str, tuple[int, Recognised]] = {}
+        seen = self.memory.seen if self.memory else {}
+        here = {uid: message for uid, message in seen.items() if uid in self._present}
+        for uid, known in self._manner.recogniser.ours(here):
+            before = best.get(known.wanted.message_id)
+            if before is None or _rank(known) < _rank(before[1]):
+                best[known.wanted.message_id] = (uid, known)
+        return list(best.values())
 
     def _survey(self) -> Iterator[tuple[str, bytes]]:
-        yield "examine", b"EXAMINE " + wire.quoted(self.place.raw)
+        yield "examine", ask.examine(self.place)
         if self.memory is None:
-            day = wire.search_date(self._since)
-            yield "candidates", b"UID SEARCH SINCE " + day
-            yield "marked", b"UID SEARCH SINCE %b %b" % (day, _mark(self._wanted))
+            yield "candidates", ask.since(self._since)
+            yield "marked", ask.marked_since(self._since, self._wanted)
             return
-        yield "new", b"UID FETCH %d:* %b" % (self.memory.next_uid, _FIELDS)
-        known = {uid for uid, _ in ours(self.memory.seen, self._wanted)}
+        yield "new", ask.new_fields(self.memory.next_uid)
+        known = {uid for uid, _ in self._manner.recogniser.ours(self.memory.seen)}
         if known:
-            yield "present", b"UID SEARCH UID " + wire.uid_set(known)
+            yield "present", ask.still_there(known)
             yield from self._ask_tabs(known)
 
     def _details(self, *, is_short: bool) -> Iterator[tuple[str, bytes]]:
@@ -162,13 +168,12 @@ class Visit:
             return
         is_cheap = len(self.memory.unread) <= SMALL  # and may save a round trip next time
         self._fields = self.memory.unread - self._whole if is_short or is_cheap else set()
-        yield "examine", b"EXAMINE " + wire.quoted(self.place.raw)
+        yield "examine", ask.examine(self.place)
         if self._whole:
-            part = b"BODY.PEEK[HEADER]<0.%d>" % self._manner.max_header_bytes
-            line = b"UID FETCH %b (UID INTERNALDATE %b)"
-            yield "whole", line % (wire.uid_set(self._whole), part)
+            limit = self._manner.max_header_bytes
+            yield "whole", ask.headers(self._whole, max_bytes=limit)
         if self._fields:
-            yield "fields", b"UID FETCH %b %b" % (wire.uid_set(self._fields), _FIELDS)
+            yield "fields", ask.fields(self._fields)
         yield from self._ask_tabs(tabless)
 
     def _ask_tabs(self, uids: set[int]) -> Iterator[tuple[str, bytes]]:
@@ -176,8 +181,7 @@ class Visit:
             return
         self._tab_asked |= uids
         for tab in self._tabs:
-            category = wire.quoted(f"category:{tab}")
-            yield f"tab:{tab}", b"UID SEARCH UID %b X-GM-RAW %b" % (wire.uid_set(uids), category)
+            yield f"tab:{tab}", ask.in_tab(uids, tab)
 
     def _opened(self, reply: Reply) -> Memory | None:
         """Understand the reply to EXAMINE; None if the folder is gone or no longer the same."""
@@ -249,7 +253,7 @@ class Visit:
         memory.unread = (memory.unread | set(marked)) - self._whole
 
     def _absorb_present(self, uids: set[int], memory: Memory) -> None:
-        known = {uid for uid, _ in ours(memory.seen, self._wanted)} - self._present
+        known = {uid for uid, _ in self._manner.recogniser.ours(memory.seen)} - self._present
         self._present |= known & uids
         for uid in known - uids:
             del memory.seen[uid]
@@ -285,11 +289,3 @@ def _rank(known: Recognised) -> int:
 
 def _uids(reply: Reply) -> list[int]:
     return [uid for response in reply.data for uid in wire.found_uids(response)]
-
-
-def _mark(wanted: Sequence[Wanted]) -> bytes:
-    """Return the search key for messages that are probably ours."""
-    if len(wanted) > MAX_SEARCHED:
-        return f'HEADER {TEST_HEADER.upper()} ""'.encode()
-    keys = [b"HEADER MESSAGE-ID " + wire.quoted(w.message_id) for w in wanted]
-    return b"OR " * (len(keys) - 1) + b" ".join(keys)
