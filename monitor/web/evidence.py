@@ -53,7 +53,7 @@ def _filters(facts: Mapping[str, object]) -> Iterator[Finding]:
             continue
         judged = str(verdict.get("judged") or "unknown")
         tone = "bad" if judged in _BAD else "good" if judged == "clean" else ""
-        said = [str(verdict.get("meaning") or ""), _marks(verdict.get("facts"))]
+        said = [str(verdict.get("meaning") or "").rstrip(". "), _marks(verdict.get("facts"))]
         yield Finding(
             f"Filter {verdict.get('name') or 'unknown'}",
             judged,

@@ -64,7 +64,7 @@ def span(length: timedelta) -> str:
     if hours > 72:
         return f"{round(hours / 24)} d"
     if hours:
-        return f"{hours} h {minutes} min" if minutes and hours < 4 else f"{hours} h"
+        return f"{hours} h {minutes} min" if minutes and hours < 10 else f"{hours} h"
     return f"{minutes} min" if minutes else f"{seconds} s"
 
 
