@@ -8,7 +8,7 @@ from monitor.judge.claims import Claim, Family, Suspicion
 from monitor.judge.likelihood import log_add
 from monitor.judge.lines import RELABEL, Lines
 
-SURE = 0.5  # share of the real causes that the best must have, or the cause is not told
+SURE = 0.7  # share of the real causes that one side must have, or it is left open whose fault
 
 
 def is_lasting(claim: Claim) -> bool:

@@ -53,6 +53,7 @@ class Case:
     heard: float = 0.0  # the latest mail that the claim covers
     healed: float | None = None  # since when its mail has been good
     closed: float | None = None
+    part_of: str | None = None  # the wider incident that contains it
 
     @property
     def cause(self) -> Cause:
@@ -127,6 +128,7 @@ class Case:
             "hit": self.hit,
             "told": self.told,
             "tests": list(self.tests),
+            "part_of": self.part_of,
         }
 
     @classmethod
@@ -140,4 +142,5 @@ class Case:
         case.posterior = {Cause(cause): share for cause, share in body["posterior"].items()}
         case.tests = dict.fromkeys(body["tests"])
         case.heard, case.healed, case.closed = body["later"]
+        case.part_of = body["part_of"]
         return case

@@ -123,9 +123,10 @@ class Cluster:
 
     @property
     def is_bad(self) -> bool:
-        """Is trouble the likelier explanation of what became of its copies?"""
+        """Is trouble the likelier explanation of what became of its copies, or of a region's?"""
         seen = (self.arrival, self.removal)
-        return any(likelihood is not None and likelihood.is_bad for likelihood in seen)
+        wholly = any(likelihood is not None and likelihood.is_bad for likelihood in seen)
+        return wholly or any(ratio > 0 for ratio in self.regional.values())
 
     @property
     def met(self) -> float:
@@ -188,18 +189,26 @@ class Cluster:
         self.arrival_says = 0.0 if self.arrival is None else self.beyond(self.arrival.everywhere)
         self.removal_says = 0.0 if self.removal is None else self.beyond(self.removal.everywhere)
 
-    def loss(self, fails_everywhere: float = 0.0) -> float:
-        """Log odds, bare of any prior, that an incident hit this cluster, now or later."""
+    def loss(self, fails_everywhere: float = 0.0, *, partial: bool = False) -> float:
+        """Log odds, bare of any prior, that an incident hit this cluster, now or later.
+
+        Args:
+            partial: an incident that takes a third of the copies, not an unknown share.
+        """
         if self.arrival is None:
             return 0.0
-        on_arrival = self.arrival.loss(fails_everywhere)
-        if self.both is None or not self.moved:
+        on_arrival = self.arrival.loss(fails_everywhere, partial=partial)
+        if self.both is None or self.moved is None:
             return on_arrival
-        return max(on_arrival, self.both.loss(fails_everywhere))
+        return max(on_arrival, self.both.loss(fails_everywhere, partial=partial))
 
-    def beyond(self, loss: float) -> float:
-        """What is left of *loss*, log odds of trouble, beyond what known incidents explain."""
-        known = max(self.explained.values(), default=0.0)
+    def beyond(self, loss: float, *, beside: str = "") -> float:
+        """What is left of *loss*, log odds of trouble, beyond what known incidents explain.
+
+        Args:
+            beside: an incident that is being judged, and so must not explain anything.
+        """
+        known = max((r for name, r in self.explained.items() if name != beside), default=0.0)
         return loss - likelihood.mixed(known, loss, 0.0) if known else loss
 
     def snapshot(self) -> list[Any]:

@@ -31,6 +31,7 @@ FEWEST_PROVIDERS = 3
 SHORTEST_DAYS = 0.25  # exposure of even the shortest window
 LARGEST_VOTE = 1.5
 BLIND_H = 4.0  # how long we look back for providers that cannot be read
+BLIND_TESTS = 3  # the newest of each provider, which must all be unknown
 BLIND_BY_CHANCE, BLIND_BY_CAUSE = 0.02, 0.95
 
 # How mail is lost, by cause: spam, quarantine, missing, rejected or removed. Rough figures;
@@ -51,17 +52,23 @@ def is_widely_bad(trial: Trial) -> bool:
 
 
 def suspect(
-    memory: Memory, now: float, features: Iterable[str], *, apart: frozenset[str]
+    memory: Memory,
+    now: float,
+    features: Iterable[str],
+    *,
+    apart: frozenset[str],
+    beside: str = "",
 ) -> list[Suspicion]:
     """Return the common causes that could be meant, the best first.
 
     Args:
         features: of the campaign that fails everywhere.
         apart: senders known to be in trouble of their own.
+        beside: an open incident that is being judged anew, and must not explain itself.
     """
     clusters = [c for c in memory if 0 <= now - c.at <= WINDOWS[-1] and c.sender not in apart]
     shared = shared_features(clusters)
-    table = _table(clusters, now)
+    table = _table(clusters, now, beside)
     among = math.log(max(FEWEST_FEATURES, len(shared)))
     claims = [(Claim(Cause.MONITOR), math.log(MONITOR_FAILS_PER_DAY))]
     for feature in features:
@@ -76,11 +83,12 @@ def suspect(
 
 
 def blindness(memory: Memory, now: float) -> float:
-    """Log odds that our monitor cannot see: every provider's newest clusters are unknown."""
-    blind: dict[str, bool] = {}
+    """Log odds that our monitor cannot see: the newest clusters of all providers are unknown."""
+    newest: dict[str, list[bool]] = {}
     for cluster in memory:
         if now - cluster.last <= BLIND_H:
-            blind[cluster.provider] = blind.get(cluster.provider, True) and cluster.is_blind
+            newest.setdefault(cluster.provider, []).append(cluster.is_blind)
+    blind = {provider: all(looks[-BLIND_TESTS:]) for provider, looks in newest.items()}
     if len(blind) < FEWEST_PROVIDERS:
         return -math.inf
     by_chance = math.log(BLIND_BY_CAUSE / BLIND_BY_CHANCE)
@@ -123,7 +131,7 @@ class _Table:
         return np.asarray(np.cumsum(counted, axis=0))
 
 
-def _table(clusters: list[Cluster], now: float) -> _Table:
+def _table(clusters: list[Cluster], now: float, beside: str) -> _Table:
     number: dict[str, int] = {}
     sender = [number.setdefault(cluster.sender, len(number)) for cluster in clusters]
     age = np.array([now - cluster.at for cluster in clusters])
@@ -132,7 +140,7 @@ def _table(clusters: list[Cluster], now: float) -> _Table:
         np.searchsorted(WINDOWS, age),
         np.array(sender, dtype=np.intp),
         len(number),
-        np.array([cluster.unexplained for cluster in clusters]),
+        np.array([c.beyond(c.loss(), beside=beside) for c in clusters]),
     )
 
 

@@ -45,6 +45,7 @@ class Facts:
     places_hit: int  # providers at which mail is lost
     places: int  # providers at which there was mail that could have been
     names: Mapping[str, str]  # of providers
+    is_part: bool = False  # closed because a wider incident contains it
 
     def provider(self, name: str | None) -> str:
         return plain(self.names.get(name or "", name or "a provider"))
@@ -63,6 +64,8 @@ def plain(text: str) -> str:
 
 def sentence(facts: Facts) -> str:
     """Say *facts* in a few short sentences."""
+    if facts.is_part:
+        return f"{_SUBJECT[facts.cause](facts)}: others are hit as well. See the wider incident."
     if facts.state in {State.RECOVERING, State.CLOSED} and facts.until is not None:
         return _recovery(facts)
     if facts.state is State.CLOSED:
@@ -121,8 +124,7 @@ def _normal_providers(facts: Facts) -> str:
     if not names:
         return ""
     verb = "is" if len(names) == 1 else "are"
-    listed = _listed(names)
-    return f" {listed[0].upper()}{listed[1:]} {verb} normal."
+    return f" {_listed(names)} {verb} normal."
 
 
 def _listed(names: list[str]) -> str:
@@ -223,7 +225,8 @@ def _recovery(facts: Facts) -> str:
     span = f"It lasted from {_time(facts.since)} to {_time(facts.until or facts.since)}"
     if facts.state is State.RECOVERING:
         return f"{subject} looks normal again. {span} as far as we see; we go on watching."
-    return f"{subject} is normal again. {span}; {_senders(facts.hit)} hit."
+    whom = f"; {_senders(facts.hit)} hit" if facts.hit else ""
+    return f"{subject} is normal again. {span}{whom}."
 
 
 def _provider_mail(facts: Facts) -> str:

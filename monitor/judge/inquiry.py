@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from monitor.core.incidents import Cause, IncidentEvent, State
 from monitor.judge import attribute, common_side, provider_side, sender_side, trend
 from monitor.judge.cases import MOST_TESTS, Case
-from monitor.judge.claims import Claim, Family, Suspicion
+from monitor.judge.claims import ESP, Claim, Family, Suspicion
 from monitor.judge.clusters import Cluster
 from monitor.judge.docket import Docket
 from monitor.judge.intake import News
@@ -119,7 +119,7 @@ class Inquiry:
             )
         if claim.family is Family.PROVIDER and claim.provider is not None:
             return provider_side.suspect(self.memory, claim.provider, self.now, beside=case.id)
-        return self._common(cluster, also=claim)
+        return self._common(cluster, also=case)
 
     def _weigh(self, case: Case, suspicions: Sequence[Suspicion]) -> None:
         rival = float("-inf")
@@ -183,15 +183,18 @@ class Inquiry:
             return []
         return self._open(best, suspicions)
 
-    def _common(self, cluster: Cluster, *, also: Claim | None) -> Sequence[Suspicion]:
+    def _common(self, cluster: Cluster, *, also: Case | None) -> Sequence[Suspicion]:
+        """Common causes for the mail of *cluster*, and for the open case *also*."""
         apart = self.docket.in_trouble_before(self.now - OWN_TROUBLE_H)
         if cluster.is_blind:
             score = common_side.blindness(self.memory, self.now)
             return [Suspicion(Claim(Cause.MONITOR), score)]
         features = list(cluster.features)
-        if also is not None and also.feature is not None:
-            features = [also.feature, *features]
-        return common_side.suspect(self.memory, self.now, features, apart=apart)
+        if also is not None:
+            esp = also.claim.esp and f"{ESP}{also.claim.esp}"
+            features = list(dict.fromkeys([*filter(None, [also.claim.feature, esp]), *features]))
+        beside = "" if also is None else also.id
+        return common_side.suspect(self.memory, self.now, features, apart=apart, beside=beside)
 
     def _is_told(self, suspicion: Suspicion) -> bool:
         """Is this what an open case says already, of the same place and mostly the same mail?"""
@@ -233,6 +236,7 @@ class Inquiry:
         events = []
         for other in self.docket.open():
             if other is not case and self._is_part(other, case):
+                other.part_of = case.id
                 self._enter(other, State.CLOSED, Turn())
                 reason = f"It is part of {case.id}: others are hit as well."
                 events.append(self.reporter.event(other, reason, self.now))

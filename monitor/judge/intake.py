@@ -167,7 +167,8 @@ class Intake:
         lost = sum(was_lost(fate) for fate in fates.values())
         for address in decided:
             is_bad = was_lost(fates[address])
-            enough = len(fates) >= FEWEST_TO_COMPARE
+            # In an incident, chance alone leaves some seed the only one that is hit.
+            enough = len(fates) >= FEWEST_TO_COMPARE and not cluster.explained
             others = (lost - is_bad) / (len(fates) - 1) if enough else math.nan
             seed = self.health.of(cluster.provider, address)
             seed.learn(is_bad=is_bad, expected=cluster.usual, weight=weight, others_bad=others)

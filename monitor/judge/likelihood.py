@@ -83,9 +83,10 @@ class Likelihood:
         fails = fails_everywhere + self.own_failure * (1 - fails_everywhere)
         return mixed(fails, self.bad, self.normal)
 
-    def loss(self, fails_everywhere: float = 0.0) -> float:
+    def loss(self, fails_everywhere: float = 0.0, *, partial: bool = False) -> float:
         """Log odds, bare of any prior, that an incident hit this cluster."""
-        return mixed(1 - SPARED, self.bad, self.normal) - self.null(fails_everywhere)
+        hit = self.partial if partial else self.bad
+        return mixed(1 - SPARED, hit, self.normal) - self.null(fails_everywhere)
 
 
 def first_look(bad: int, n: int, good_rate: float) -> Likelihood:

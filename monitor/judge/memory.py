@@ -24,6 +24,11 @@ class Trial:
     prior: float  # probability that it fails everywhere, before any cluster is seen
     clusters: dict[str, Cluster] = field(default_factory=dict)
 
+    @property
+    def was_compared(self) -> bool:
+        """Was it seen at more than one provider, so that "everywhere" means something?"""
+        return sum(c.arrival is not None for c in self.clusters.values()) > 1
+
     def fails_everywhere(self, *, beside: str | None = None) -> float:
         """Probability, from all clusters but the one at provider *beside*."""
         says = sum(c.arrival_says for p, c in self.clusters.items() if p != beside)
@@ -52,7 +57,7 @@ class Memory:
             return known
         prior = FAILS_EVERYWHERE
         last = self.trials.get(self.latest.get(sender, ""))
-        if last is not None:
+        if last is not None and last.was_compared:
             fading = math.exp(-max(0.0, at - last.at) * RECOVERY_PER_H)
             prior += AGAIN * last.fails_everywhere() * fading
         self.latest[sender] = test

@@ -33,6 +33,7 @@ class Reporter:
             places_hit=self._places(case, only_bad=True),
             places=self._places(case, only_bad=False),
             names=self.names,
+            is_part=case.part_of is not None,
         )
         return IncidentEvent(
             at=moment(now),

@@ -18,7 +18,10 @@ def follow(
     """Open and close cases about the seeds that *news* is about."""
     events = []
     provider = news.cluster.provider
+    failing = health.failing_regions(provider)
     for address in news.seeds:
+        if health.of(provider, address).region in failing:
+            continue  # it is the region
         odds = health.of(provider, address).log_odds
         case = docket.of_seed(provider, address)
         if case is None and odds >= BROKEN:

@@ -18,6 +18,7 @@ from monitor.judge.reputation import ONSET_PER_H
 COLLAPSES_PER_DAY = 1 / 200  # a sender's reputation falls at many providers at once
 ONE_CAMPAIGN = 0.01  # a campaign dies everywhere by its own content
 PROVIDER_FAILS_PER_DAY = 1 / 60  # any provider of those watched
+FEWEST_PROVIDERS = 2  # one alone cannot be told from its own trouble
 # Of providers that turn against a sender, and of senders that a failing provider hits:
 # the share, and how often it is that.
 PROVIDER_SHARES = ((0.25, 0.15), (0.6, 0.25), (0.95, 0.6))
@@ -117,6 +118,8 @@ def _everywhere(trials: list[Trial], per_day: float) -> float:
                 at[provider] = at.get(provider, 0.0) + loss
                 campaign += loss
             chance += mixed(ONE_CAMPAIGN, campaign, 0.0)
+        if sum(loss > 0 for loss in at.values()) < FEWEST_PROVIDERS:
+            return -math.inf
         return _mean_over(PROVIDER_SHARES, at.values()) - chance
 
     return _over_onsets(per_day, _onsets(trial.at for trial in trials), ratio)

@@ -1,7 +1,7 @@
 """When did it start, whom does it hit, and is it over? Read from the clusters of a claim."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monitor.core.incidents import Cause
 from monitor.judge.claims import REGION, Claim, Family
@@ -11,7 +11,7 @@ from monitor.judge.memory import WINDOW_H, Memory
 MOST_GOOD, MOST_BAD = 2.3, 3.4  # nats that one campaign can say for the end, or against it
 MOST_SENDER = 4.6  # nats that one sender of several can say: two campaigns
 UNKNOWN_BEFORE_H = 24.0  # how long before the first bad cluster it may have begun unseen
-BLIND, SEEN = MOST_BAD, -MOST_GOOD  # what one cluster says for our monitor being blind
+BLIND = MOST_BAD  # what a cluster that could not be looked at says for a blind monitor
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,8 @@ class Sign:
 
     cluster: Cluster
     at: float  # when its mail met the cause
-    loss: float
+    loss: float  # if the cause takes most of the copies
+    partial: float  # if it takes a third of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,18 @@ def signs(memory: Memory, claim: Claim, now: float, *, by_removal: bool) -> list
         for cluster in _near(memory, claim)
         if claim.covers(cluster) and now - cluster.at <= WINDOW_H
     ]
-    return sorted((sign for sign in found if sign is not None), key=lambda sign: sign.at)
+    told = sorted((sign for sign in found if sign is not None), key=lambda sign: sign.at)
+    return [replace(sign, loss=sign.partial) for sign in told] if _is_partial(told) else told
+
+
+def _is_partial(told: list[Sign]) -> bool:
+    """Does the trouble take but a part of each cluster? Asked of the mail up to its last loss."""
+    losses = [index for index, sign in enumerate(told) if max(sign.loss, sign.partial) > 0]
+    if not losses:
+        return False
+    victims = {told[index].cluster.sender for index in losses}
+    asked = [s for s in told[losses[0] : losses[-1] + 1] if s.cluster.sender in victims]
+    return sum(s.partial for s in asked) > sum(s.loss for s in asked)
 
 
 def _near(memory: Memory, claim: Claim) -> Iterable[Cluster]:
@@ -51,18 +63,20 @@ def _near(memory: Memory, claim: Claim) -> Iterable[Cluster]:
 
 def _sign(memory: Memory, claim: Claim, cluster: Cluster, *, by_removal: bool) -> Sign | None:
     if claim.cause is Cause.MONITOR and (cluster.is_blind or cluster.arrival is None):
-        return Sign(cluster, cluster.sent, BLIND) if cluster.is_blind else None
+        return Sign(cluster, cluster.sent, BLIND, BLIND) if cluster.is_blind else None
     if cluster.arrival is None:
         return None
     if claim.feature is not None and claim.feature.startswith(REGION):
-        return Sign(cluster, cluster.sent, cluster.regional[claim.feature.removeprefix(REGION)])
+        ratio = cluster.regional[claim.feature.removeprefix(REGION)]
+        return Sign(cluster, cluster.sent, ratio, ratio)
     coupled = claim.family is Family.PROVIDER or claim.cause is Cause.SENDER_AT_PROVIDER
     everywhere = memory.fails_everywhere(cluster) if coupled else 0.0
-    loss = cluster.loss(everywhere)
+    loss, partial = cluster.loss(everywhere), cluster.loss(everywhere, partial=True)
     if by_removal and loss < 0 and cluster.last - cluster.sent < SETTLE_H:
         return None  # it may still be taken away
     later = cluster.moved is not None and cluster.arrival.loss(everywhere) <= 0
-    return Sign(cluster, cluster.moved if later and cluster.moved else cluster.sent, loss)
+    met = cluster.moved if later and cluster.moved is not None else cluster.sent
+    return Sign(cluster, met, loss, partial)
 
 
 def start(found: list[Sign], now: float, window_h: float) -> Start | None:

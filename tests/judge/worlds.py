@@ -29,7 +29,7 @@ NAMES = {
     "yahoo": "Yahoo",
     "icloud": "iCloud",
     "gmx": "GMX",
-    "gateway": "the corporate gateway",
+    "gateway": "Corporate Gateway",
 }
 LINK = "url:lnk.example.net"
 LOOKS = (timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=1))
