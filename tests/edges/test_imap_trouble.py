@@ -1,10 +1,13 @@
 """Trouble with a mailbox: what cannot be looked at is never called empty."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from monitor.core.campaigns import Found, Wanted
 from monitor.core.clock import ManualClock
@@ -295,3 +298,22 @@ def test_closing_never_raises(scripted: Start, mailbox: Open, wanted: Want) -> N
 
     reader.close()
     reader.close()
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.sampled_from(["LOGIN", "LIST", "EXAMINE", "UID SEARCH", "UID FETCH"]),
+    st.binary(max_size=80)
+    | st.text('* 17 FETCH(UID)BODY[]{}<>"\\\r\n', max_size=80).map(str.encode),
+)
+def test_no_answer_makes_anything_but_a_find_or_an_honest_error(
+    scripted: Start, mailbox: Open, wanted: Want, command: str, noise: bytes
+) -> None:
+    server = scripted({command: b"* " + noise + b"\r\nTAG OK done\r\n"})
+    reader = mailbox(server.endpoint, timeout_s=0.2)
+    with suppress(MailboxBusyError, MailboxLockedError):
+        assert places(reader.look([wanted(1)])) in ([], ["INBOX"])
+    reader.close()
+    server.stop()
