@@ -18,7 +18,6 @@ from monitor.judge.trend import Sign, Turn
 NEAR = 3.0  # nats: a control can add no more than that to the evidence
 OWN_TROUBLE_H = 48.0  # a sender in trouble for longer is no witness to a common cause
 PART = 0.8  # share of a case's losses that a wider claim must cover to contain it
-GROWTH = 4  # an incident is told again when a quarter more senders are hit
 SPLIT = 0.5  # of the victims that must be new before a second claim is made at a provider
 
 
@@ -85,14 +84,13 @@ class Inquiry:
         self.docket.explain_all(self.memory)
 
     def _hit(self, case: Case, found: list[Sign]) -> bool:
-        """Bring up to date who is hit; True if so many more are that it must be told."""
+        """Bring up to date who is hit; True if somebody must be told who was not named yet."""
         hit = trend.victims(found, case.start.high, case.healed or float("inf"))
         case.hit += [sender for sender in hit if sender not in case.hit]
         for sign in found:
             if sign.loss > 0 and sign.at >= case.start.high and len(case.tests) < MOST_TESTS:
                 case.tests[sign.cluster.test] = None
-        more = len(case.hit) - case.told
-        return case.state is State.CONFIRMED and more > 0 and more * GROWTH >= case.told
+        return case.state is State.CONFIRMED and len(case.hit) > case.told
 
     def _rename(self, case: Case, cluster: Cluster) -> bool:
         """Score *case* anew, and name it anew if another claim explains clearly more."""
