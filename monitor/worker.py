@@ -37,7 +37,7 @@ FIRST_RETRY = timedelta(seconds=30)
 LAST_RETRY = timedelta(hours=1)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)  # the queue's address may hold a password
 class Worker:
     """Claims due jobs and runs them by their kind's handler.
 
