@@ -29,7 +29,8 @@ from monitor.core.seeds import Account
 from monitor.demo.cast import CAST
 from monitor.demo.stage import SEED_LIST, START, Stage, set_up
 from monitor.store import new_tests, seeds
-from monitor.store.tables import CampaignRow, HandoverRow, SeedRow, SightingRow, saved
+from monitor.store.columns import saved
+from monitor.store.tables import CampaignRow, HandoverRow, SeedRow, SightingRow
 
 PASSWORDS: dict[str, str] = {}
 

@@ -6,9 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-MODULES = sorted(
-    path for path in (ROOT / "monitor").rglob("*.py") if "versions" not in path.parts
-)
+MODULES = sorted(path for path in (ROOT / "monitor").rglob("*.py") if "versions" not in path.parts)
 MAX_MODULE, MAX_FUNCTION, MAX_TEMPLATE = 300, 50, 150
 DRAWERS = {"utils", "helpers", "common", "manager", "misc"}
 

@@ -14,8 +14,9 @@ from sqlmodel import Session, select
 from monitor.core.clock import SystemClock
 from monitor.core.errors import BadInputError, SeedwatchError
 from monitor.settings import load_settings
+from monitor.store.columns import saved
 from monitor.store.engine import upgrade
-from monitor.store.tables import OrganisationRow, saved
+from monitor.store.tables import OrganisationRow
 from monitor.wiring import House, build
 
 TROUBLE, USAGE = 1, 2

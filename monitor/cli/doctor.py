@@ -20,7 +20,8 @@ from monitor.settings import Settings, load_settings
 from monitor.store import backlog, jobs, pages_seeds
 from monitor.store.engine import is_current, open_engine
 from monitor.store.secrets import Vault
-from monitor.store.tables import AlertRow, RouteRow, SeedRow
+from monitor.store.tables import RouteRow, SeedRow
+from monitor.store.verdict_tables import AlertRow
 from monitor.wiring import load_facts
 
 LATE = timedelta(minutes=10)  # work that waits longer than this has no worker

@@ -23,7 +23,8 @@ from monitor.core.seedlist import read_seed_list, write_seed_list
 from monitor.core.seeds import SeedEntry
 from monitor.lookups.dns import DnsResolver
 from monitor.store import seeds as rows
-from monitor.store.tables import SeedRow, saved
+from monitor.store.columns import saved
+from monitor.store.tables import SeedRow
 from monitor.wiring import House
 
 DEFAULT_LIST = "default"

@@ -20,9 +20,10 @@ from monitor.core.campaigns import Campaign
 from monitor.core.placements import Placement
 from monitor.evidence.eml import read_campaign
 from monitor.store import new_tests, pages, placement_tests, seeds
+from monitor.store.columns import saved
 from monitor.store.placed import placed_of
 from monitor.store.schedules import Plan, put_schedule
-from monitor.store.tables import CampaignRow, RouteRow, SenderRow, saved
+from monitor.store.tables import CampaignRow, RouteRow, SenderRow
 from monitor.wiring import House
 
 

@@ -18,15 +18,8 @@ from monitor.demo.stage import INBOX_PASSWORD, START, Stage
 from monitor.demo.story import Check, Facts, ReadAlert, check
 from monitor.store import incidents
 from monitor.store.placed import Placed, placed
-from monitor.store.tables import (
-    AlertRow,
-    CopyRow,
-    IncidentEventRow,
-    LinkCheckRow,
-    RouteRow,
-    SightingRow,
-    TestRow,
-)
+from monitor.store.tables import CopyRow, LinkCheckRow, RouteRow, SightingRow, TestRow
+from monitor.store.verdict_tables import AlertRow, IncidentEventRow
 
 ALERT_LIMIT = 256 * 1024  # bytes of an alert that are read back
 

@@ -22,9 +22,10 @@ from monitor.rendering import data_dir
 from monitor.senders.smtp import SmtpTransport
 from monitor.settings import Settings, demo_settings
 from monitor.store import seeds
+from monitor.store.columns import saved
 from monitor.store.engine import upgrade
 from monitor.store.schedules import Plan, put_schedule
-from monitor.store.tables import CampaignRow, OrganisationRow, RouteRow, SenderRow, saved
+from monitor.store.tables import CampaignRow, OrganisationRow, RouteRow, SenderRow
 from monitor.wiring import House, build, edges_from, load_facts
 
 START = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)

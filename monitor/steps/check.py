@@ -51,7 +51,8 @@ def check(
         seed = session.get_one(SeedRow, copy.seed_id)
         session.commit()
         raw = edges.open_mailbox(seed).read(copy.message_id, limit=BODY_LIMIT)
-        links = [u for u in edges.read_links(raw or b"") if _is_rewritten(u, link_hosts)][:LINKS]
+        read = dict.fromkeys(edges.read_links(raw or b""))  # text and HTML repeat each other
+        links = [url for url in read if _is_rewritten(url, link_hosts)][:LINKS]
     verdicts = [edges.checker.check(url, link_hosts=link_hosts) for url in links]
     for verdict in verdicts:
         session.add(_row(verdict, test_id, provider, clock))

@@ -13,7 +13,7 @@ from monitor.core.errors import AgainLaterError
 from monitor.core.incidents import IncidentEvent
 from monitor.judge.judge import Judge
 from monitor.store import incidents, jobs, observations
-from monitor.store.tables import JudgeStateRow
+from monitor.store.verdict_tables import JudgeStateRow
 
 SCOPE = "all"
 SNAPSHOT_EVERY = 500  # observations; a restart replays at most so many

@@ -6,7 +6,7 @@ from sqlmodel import Session, col, select
 
 from monitor.core.clock import Clock
 from monitor.core.ports import Advisory, StatusFeed
-from monitor.store.tables import AdvisoryRow
+from monitor.store.verdict_tables import AdvisoryRow
 
 
 def listen(session: Session, feeds: Sequence[StatusFeed], clock: Clock) -> int:

@@ -8,7 +8,8 @@ from typing import Any
 from sqlmodel import Session
 
 from monitor.store import new_tests, seeds
-from monitor.store.tables import CampaignRow, TestRow, saved
+from monitor.store.columns import saved
+from monitor.store.tables import CampaignRow, TestRow
 
 
 def start(

@@ -9,7 +9,8 @@ from monitor.core.errors import AgainLaterError, PersonNeededError
 from monitor.core.incidents import IncidentEvent
 from monitor.core.ports import Alert, Alerter
 from monitor.store import alerts, incidents
-from monitor.store.tables import AlertRow, IncidentEventRow, RouteRow
+from monitor.store.tables import RouteRow
+from monitor.store.verdict_tables import AlertRow, IncidentEventRow
 
 ATTEMPTS = 12  # then the alert is dead, and shown
 

@@ -5,7 +5,9 @@ from datetime import datetime
 
 from sqlmodel import Session, col, or_, select
 
-from monitor.store.tables import AlertRow, IncidentEventRow, RouteRow, SenderRow, saved
+from monitor.store.columns import saved
+from monitor.store.tables import RouteRow, SenderRow
+from monitor.store.verdict_tables import AlertRow, IncidentEventRow
 
 
 def routes(session: Session, senders: Sequence[str]) -> list[RouteRow]:

@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from monitor.core.campaigns import Handover, Outcome
-from monitor.store.tables import CopyRow, HandoverRow, SeedRow, saved
+from monitor.store.columns import saved
+from monitor.store.tables import CopyRow, HandoverRow, SeedRow
 
 # An attempt with one of these outcomes is the last: the copy is out, or refused, or
 # nobody can tell (a second copy would be worse than none).

@@ -18,7 +18,7 @@ from monitor.core.incidents import (
     Tally,
     fold,
 )
-from monitor.store.tables import IncidentEventRow
+from monitor.store.verdict_tables import IncidentEventRow
 
 _OWN_COLUMNS = {"incident", "at", "state", "cause", "provider", "feature", "sender", "sentence"}
 _TIMES = ("start", "start_low", "start_high")

@@ -11,7 +11,9 @@ from monitor.core.observations import JUDGED
 from monitor.evidence import stamp
 from monitor.evidence.features import features
 from monitor.store import jobs, placement_tests, seeds
-from monitor.store.tables import CampaignRow, SenderRow, TestRow, saved
+from monitor.store.columns import saved
+from monitor.store.tables import CampaignRow, SenderRow, TestRow
+
 
 def create(  # noqa: PLR0913 - a test is made of just these
     session: Session,

@@ -11,17 +11,17 @@ from sqlmodel import Session, col, select
 from monitor.core.campaigns import Outcome
 from monitor.core.observations import Observation
 from monitor.core.placements import Placement
+from monitor.store.columns import saved
 from monitor.store.tables import (
     CampaignRow,
     CopyRow,
     HandoverRow,
-    ObservationRow,
     SeedRow,
     SenderRow,
     SightingRow,
     TestRow,
-    saved,
 )
+from monitor.store.verdict_tables import ObservationRow
 
 
 @dataclass(slots=True)

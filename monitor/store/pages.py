@@ -14,15 +14,8 @@ from sqlalchemy import ColumnElement, ScalarSelect, Select, case, false, func, l
 from sqlmodel import Session, col
 
 from monitor.core.placements import Placement
-from monitor.store.tables import (
-    CampaignRow,
-    CopyRow,
-    SeedRow,
-    SenderRow,
-    SightingRow,
-    TestRow,
-    words,
-)
+from monitor.store.columns import words
+from monitor.store.tables import CampaignRow, CopyRow, SeedRow, SenderRow, SightingRow, TestRow
 
 DECIDED = tuple(p for p in Placement if p.is_decided)
 

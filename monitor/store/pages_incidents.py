@@ -11,7 +11,8 @@ from sqlmodel import select as select_rows
 
 from monitor.core.incidents import Incident, State, fold
 from monitor.store.incidents import decode
-from monitor.store.tables import AdvisoryRow, AlertRow, IncidentEventRow, RouteRow, SenderRow
+from monitor.store.tables import RouteRow, SenderRow
+from monitor.store.verdict_tables import AdvisoryRow, AlertRow, IncidentEventRow
 
 # A provider may publish long after the start, and names a start that it revises later.
 _BEFORE = timedelta(days=2)

@@ -8,7 +8,8 @@ from sqlmodel import Session, col, select
 from monitor.core.campaigns import Campaign
 from monitor.core.errors import NotFoundError
 from monitor.store import jobs
-from monitor.store.tables import CampaignRow, CopyRow, SeedRow, SenderRow, TestRow, saved
+from monitor.store.columns import saved
+from monitor.store.tables import CampaignRow, CopyRow, SeedRow, SenderRow, TestRow
 
 
 def create(

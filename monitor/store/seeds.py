@@ -8,8 +8,9 @@ from sqlmodel import Session, col, select
 
 from monitor.core.errors import NotFoundError
 from monitor.core.seeds import Account, Endpoint, ProviderFacts, Security, SeedEntry
+from monitor.store.columns import saved
 from monitor.store.secrets import Vault
-from monitor.store.tables import SeedListRow, SeedListSeedRow, SeedRow, saved
+from monitor.store.tables import SeedListRow, SeedListSeedRow, SeedRow
 
 
 def import_list(

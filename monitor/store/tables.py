@@ -4,36 +4,16 @@ Table models skip pydantic's checks, so what must hold is a constraint of the da
 """
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, Column, Enum, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from monitor.core.campaigns import Match, Outcome
-from monitor.core.incidents import Cause, State
 from monitor.core.placements import Placement
 from monitor.core.ports import LinkState
 from monitor.core.seeds import Security
-
-
-def words(enum: type[StrEnum]) -> Enum:
-    """A column type that stores the members' values, so that renaming a member is safe."""
-    return Enum(
-        enum, native_enum=False, length=32, values_callable=lambda e: [str(m.value) for m in e]
-    )
-
-
-def json_column() -> Any:  # noqa: ANN401 - SQLModel's Field is typed so
-    """A JSON column that is never NULL."""
-    return Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
-
-
-def saved(row_id: int | None) -> int:
-    """Return the id of a row that has been flushed, which the database has set by then."""
-    if row_id is None:
-        raise ValueError("this row has not been written yet")
-    return row_id
+from monitor.store.columns import json_column, words
 
 
 class OrganisationRow(SQLModel, table=True):
@@ -238,98 +218,3 @@ class LinkCheckRow(SQLModel, table=True):
     rewritten: bool
     detail: str = Field(default="", max_length=500)
     checked_at: datetime
-
-
-class ObservationRow(SQLModel, table=True):
-    """What the judge was told, in the order in which it was told."""
-
-    __tablename__ = "observation"
-
-    id: int | None = Field(default=None, primary_key=True)
-    key: str = Field(unique=True, max_length=200)
-    test_id: int = Field(foreign_key="placement_test.id", index=True)
-    provider: str = Field(max_length=64)
-    look: int
-    at: datetime = Field(index=True)
-    body: dict[str, Any] = json_column()
-
-
-class JudgeStateRow(SQLModel, table=True):
-    """The judge's snapshot: its state after all observations up to `observation_id`.
-
-    Events of observations up to `judged_id` are written already: replaying what came
-    after the snapshot must not write them again.
-    """
-
-    __tablename__ = "judge_state"
-
-    scope: str = Field(primary_key=True, max_length=64)
-    observation_id: int = 0
-    judged_id: int = 0
-    saved_at: datetime
-    body: dict[str, Any] = json_column()
-
-
-class IncidentEventRow(SQLModel, table=True):
-    """One change in the life of an incident. An incident is the fold of its events."""
-
-    __tablename__ = "incident_event"
-    __table_args__ = (UniqueConstraint("incident", "seq"),)
-
-    id: int | None = Field(default=None, primary_key=True)
-    incident: str = Field(max_length=100)
-    seq: int
-    at: datetime = Field(index=True)
-    state: State = Field(sa_type=words(State))
-    cause: Cause = Field(sa_type=words(Cause))
-    provider: str | None = Field(default=None, max_length=64)
-    feature: str | None = Field(default=None, max_length=300)
-    sender: str | None = Field(default=None, max_length=300)
-    sentence: str
-    body: dict[str, Any] = json_column()
-
-
-class AlertRow(SQLModel, table=True):
-    """An alert that is owed: one per incident, state and route."""
-
-    __tablename__ = "alert"
-    __table_args__ = (
-        UniqueConstraint("incident", "state", "cause", "route_id"),
-        Index("ix_alert_owed", "sent_at", "dead_at", "due_at"),
-    )
-
-    id: int | None = Field(default=None, primary_key=True)
-    incident: str = Field(max_length=100)
-    state: State = Field(sa_type=words(State))
-    cause: Cause = Field(sa_type=words(Cause))
-    event_id: int = Field(foreign_key="incident_event.id")
-    route_id: int = Field(foreign_key="route.id")
-    message_id: str = Field(unique=True, max_length=250)
-    subject: str = Field(default="", max_length=998)
-    created_at: datetime
-    due_at: datetime
-    attempts: int = 0
-    started_at: datetime | None = None  # of an attempt whose outcome is not written yet
-    error: str = Field(default="", max_length=1000)
-    sent_at: datetime | None = None
-    dead_at: datetime | None = None
-
-
-class AdvisoryRow(SQLModel, table=True):
-    """One version of what a provider published. Starts are revised later: all are kept."""
-
-    __tablename__ = "advisory"
-    __table_args__ = (UniqueConstraint("advisory", "updated_at"),)
-
-    id: int | None = Field(default=None, primary_key=True)
-    advisory: str = Field(max_length=64, index=True)
-    provider: str = Field(max_length=64)
-    title: str = Field(max_length=500)
-    text: str
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-    published_at: datetime
-    updated_at: datetime
-    is_resolved: bool
-    url: str = Field(default="", max_length=500)
-    seen_at: datetime

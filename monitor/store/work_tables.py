@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, Column, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from monitor.store.tables import json_column, words
+from monitor.store.columns import json_column, words
 
 
 class JobState(StrEnum):

@@ -18,9 +18,10 @@ from monitor.judge.judge import Judge
 from monitor.settings import Settings
 from monitor.steps.judge import Bench
 from monitor.store import seeds
+from monitor.store.columns import saved
 from monitor.store.engine import open_engine
 from monitor.store.secrets import Vault
-from monitor.store.tables import SeedRow, saved
+from monitor.store.tables import SeedRow
 from monitor.web.app import create_app
 from monitor.web.parts import Parts
 from monitor.wiring.edges import Edges, edges_from

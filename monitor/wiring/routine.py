@@ -2,8 +2,9 @@
 
 from sqlmodel import Session, select
 
+from monitor.store.columns import saved
 from monitor.store.schedules import Plan, put_schedule
-from monitor.store.tables import OrganisationRow, saved
+from monitor.store.tables import OrganisationRow
 from monitor.store.work_tables import ScheduleRow
 from monitor.wiring.house import House
 

@@ -11,15 +11,10 @@ from sqlmodel import Session
 from monitor.core.clock import ManualClock
 from monitor.core.seeds import SeedEntry
 from monitor.store import seeds
+from monitor.store.columns import saved
 from monitor.store.engine import open_engine, upgrade
 from monitor.store.secrets import Vault, new_key
-from monitor.store.tables import (
-    CampaignRow,
-    OrganisationRow,
-    RouteRow,
-    SenderRow,
-    saved,
-)
+from monitor.store.tables import CampaignRow, OrganisationRow, RouteRow, SenderRow
 from tests.steps.world import PROVIDER, World
 
 

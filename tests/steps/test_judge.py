@@ -12,7 +12,7 @@ from monitor.core.incidents import IncidentEvent, State
 from monitor.core.observations import Observation
 from monitor.steps.judge import Bench, judge
 from monitor.store import incidents
-from monitor.store.tables import IncidentEventRow, JudgeStateRow, ObservationRow
+from monitor.store.verdict_tables import IncidentEventRow, JudgeStateRow, ObservationRow
 from monitor.store.work_tables import JobRow
 from tests.steps.stories import event
 from tests.steps.world import World

@@ -8,7 +8,8 @@ from monitor.core.observations import JUDGED
 from monitor.core.placements import Placement, Sighting
 from monitor.steps.observe import observe
 from monitor.store import observations, sightings
-from monitor.store.tables import ObservationRow, TestRow
+from monitor.store.tables import TestRow
+from monitor.store.verdict_tables import ObservationRow
 from monitor.store.work_tables import JobRow
 from tests.steps.world import World
 

@@ -14,11 +14,14 @@ from monitor.steps.forget import forget
 from monitor.steps.listen import listen
 from monitor.steps.start import start
 from monitor.store import sightings
-from monitor.store.tables import AdvisoryRow, EvidenceRow, LinkCheckRow, TestRow
+from monitor.store.tables import EvidenceRow, LinkCheckRow, TestRow
+from monitor.store.verdict_tables import AdvisoryRow
 from monitor.store.work_tables import JobRow
 from tests.steps.world import World
 
 REWRITTEN = "https://safe.example.com/?url=https%3A%2F%2Flinks.example.net%2Fmarch"
+
+SENDERS_OWN = "https://links.example.net/march"
 
 
 class Body:
@@ -60,7 +63,7 @@ def run_check(world: World, test: TestRow, body: Body, follower: Follower, look:
         },
         edges=LinkEdges(
             open_mailbox=lambda _seed: body,
-            read_links=lambda raw: [REWRITTEN, "https://links.example.net/march"] if raw else [],
+            read_links=lambda raw: [REWRITTEN, SENDERS_OWN, REWRITTEN] if raw else [],
             checker=follower,
         ),
         link_hosts=("safe.example.com",),

@@ -11,7 +11,9 @@ from monitor.core.ports import Alert
 from monitor.steps.tell import tell
 from monitor.steps.warn import warn
 from monitor.store import incidents
-from monitor.store.tables import AlertRow, IncidentEventRow, RouteRow, SenderRow, saved
+from monitor.store.columns import saved
+from monitor.store.tables import RouteRow, SenderRow
+from monitor.store.verdict_tables import AlertRow, IncidentEventRow
 from tests.steps.stories import event
 from tests.steps.world import World
 

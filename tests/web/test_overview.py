@@ -9,7 +9,8 @@ from sqlmodel import Session, select
 from monitor.core.incidents import Cause, Direction, State
 from monitor.core.placements import Placement
 from monitor.store import incidents
-from monitor.store.tables import SightingRow, saved
+from monitor.store.columns import saved
+from monitor.store.tables import SightingRow
 from tests.web.conftest import Make, Site
 from tests.web.worlds import (
     HOUR,

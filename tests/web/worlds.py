@@ -14,9 +14,8 @@ from monitor.core.placements import Placement
 from monitor.core.ports import LinkState
 from monitor.core.seeds import ProviderFacts
 from monitor.store import incidents
+from monitor.store.columns import saved
 from monitor.store.tables import (
-    AdvisoryRow,
-    AlertRow,
     CampaignRow,
     CopyRow,
     EvidenceRow,
@@ -29,8 +28,8 @@ from monitor.store.tables import (
     SenderRow,
     SightingRow,
     TestRow,
-    saved,
 )
+from monitor.store.verdict_tables import AdvisoryRow, AlertRow
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -3,7 +3,7 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from monitor.store import tables, work_tables  # noqa: F401 - their rows are the metadata
+from monitor.store import tables, verdict_tables, work_tables  # noqa: F401 - their rows
 
 context.configure(
     connection=context.config.attributes["connection"],

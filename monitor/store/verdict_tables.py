@@ -1,0 +1,105 @@
+"""What was judged, told and published, as rows. Facts are added, never changed."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from monitor.core.incidents import Cause, State
+from monitor.store.columns import json_column, words
+
+
+class ObservationRow(SQLModel, table=True):
+    """What the judge was told, in the order in which it was told."""
+
+    __tablename__ = "observation"
+
+    id: int | None = Field(default=None, primary_key=True)
+    key: str = Field(unique=True, max_length=200)
+    test_id: int = Field(foreign_key="placement_test.id", index=True)
+    provider: str = Field(max_length=64)
+    look: int
+    at: datetime = Field(index=True)
+    body: dict[str, Any] = json_column()
+
+
+class JudgeStateRow(SQLModel, table=True):
+    """The judge's snapshot: its state after all observations up to `observation_id`.
+
+    Events of observations up to `judged_id` are written already: replaying what came
+    after the snapshot must not write them again.
+    """
+
+    __tablename__ = "judge_state"
+
+    scope: str = Field(primary_key=True, max_length=64)
+    observation_id: int = 0
+    judged_id: int = 0
+    saved_at: datetime
+    body: dict[str, Any] = json_column()
+
+
+class IncidentEventRow(SQLModel, table=True):
+    """One change in the life of an incident. An incident is the fold of its events."""
+
+    __tablename__ = "incident_event"
+    __table_args__ = (UniqueConstraint("incident", "seq"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    incident: str = Field(max_length=100)
+    seq: int
+    at: datetime = Field(index=True)
+    state: State = Field(sa_type=words(State))
+    cause: Cause = Field(sa_type=words(Cause))
+    provider: str | None = Field(default=None, max_length=64)
+    feature: str | None = Field(default=None, max_length=300)
+    sender: str | None = Field(default=None, max_length=300)
+    sentence: str
+    body: dict[str, Any] = json_column()
+
+
+class AlertRow(SQLModel, table=True):
+    """An alert that is owed: one per incident, state and route."""
+
+    __tablename__ = "alert"
+    __table_args__ = (
+        UniqueConstraint("incident", "state", "cause", "route_id"),
+        Index("ix_alert_owed", "sent_at", "dead_at", "due_at"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    incident: str = Field(max_length=100)
+    state: State = Field(sa_type=words(State))
+    cause: Cause = Field(sa_type=words(Cause))
+    event_id: int = Field(foreign_key="incident_event.id")
+    route_id: int = Field(foreign_key="route.id")
+    message_id: str = Field(unique=True, max_length=250)
+    subject: str = Field(default="", max_length=998)
+    created_at: datetime
+    due_at: datetime
+    attempts: int = 0
+    started_at: datetime | None = None  # of an attempt whose outcome is not written yet
+    error: str = Field(default="", max_length=1000)
+    sent_at: datetime | None = None
+    dead_at: datetime | None = None
+
+
+class AdvisoryRow(SQLModel, table=True):
+    """One version of what a provider published. Starts are revised later: all are kept."""
+
+    __tablename__ = "advisory"
+    __table_args__ = (UniqueConstraint("advisory", "updated_at"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    advisory: str = Field(max_length=64, index=True)
+    provider: str = Field(max_length=64)
+    title: str = Field(max_length=500)
+    text: str
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    published_at: datetime
+    updated_at: datetime
+    is_resolved: bool
+    url: str = Field(default="", max_length=500)
+    seen_at: datetime
