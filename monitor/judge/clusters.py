@@ -11,6 +11,7 @@ from monitor.judge.likelihood import Likelihood
 
 FRESH_H = 8.0  # a copy that is still there later than this says little about removal now
 SETTLE_H = 1.0  # younger copies may still be taken away: not yet a sign of health
+REGION_STANDS_OUT = 1.0  # nats; by chance alone some region is always a little worse
 MOST_COPIES = 200  # of one cluster; more would not be more evidence
 MOST_FEATURES = 32
 LONGEST = 253  # characters of a name that we keep: the longest domain name
@@ -89,6 +90,15 @@ class Change:
 
 
 @dataclass(slots=True)
+class Balance:
+    """What all clusters of one test say together; worked out when it is asked for."""
+
+    arrivals: float = 0.0
+    removals: float = 0.0
+    is_current: bool = False
+
+
+@dataclass(slots=True)
 class Cluster:
     """Hours are counted from the Unix epoch."""
 
@@ -114,6 +124,7 @@ class Cluster:
     explained: dict[str, float] = field(default_factory=dict)  # by incident: probability
     arrival_says: float = 0.0  # log ratio for its campaign failing everywhere, ...
     removal_says: float = 0.0  # ... or being removed everywhere
+    balance: Balance = field(default_factory=Balance)  # of its test
     unexplained: float = 0.0  # log odds of trouble, beyond what the known incidents explain
 
     @property
@@ -126,7 +137,7 @@ class Cluster:
         """Is trouble the likelier explanation of what became of its copies, or of a region's?"""
         seen = (self.arrival, self.removal)
         wholly = any(likelihood is not None and likelihood.is_bad for likelihood in seen)
-        return wholly or any(ratio > 0 for ratio in self.regional.values())
+        return wholly or any(ratio > REGION_STANDS_OUT for ratio in self.regional.values())
 
     @property
     def met(self) -> float:
@@ -185,6 +196,7 @@ class Cluster:
 
     def weigh(self) -> None:
         """Work out what this cluster says beyond what the known incidents explain."""
+        self.balance.is_current = False
         self.unexplained = self.beyond(self.loss())
         self.arrival_says = 0.0 if self.arrival is None else self.beyond(self.arrival.everywhere)
         self.removal_says = 0.0 if self.removal is None else self.beyond(self.removal.everywhere)

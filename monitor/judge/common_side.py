@@ -20,6 +20,7 @@ from monitor.judge.provider_side import shared_features
 from monitor.judge.scan import WINDOWS, Floats
 from monitor.judge.sender_side import COLLAPSES_PER_DAY
 
+SPANS = WINDOWS[:7]  # hours since the start; common causes are found within two days or not
 ESP_FAILS_PER_DAY = 1 / 480
 FEATURE_FAILS_PER_DAY = 1 / 120
 MONITOR_FAILS_PER_DAY = 1 / 60
@@ -42,6 +43,10 @@ WAYS: Mapping[Cause, tuple[float, ...]] = {
     Cause.ESP: (0.10, 0.05, 0.55, 0.30),
     Cause.CONTENT: (0.60, 0.10, 0.20, 0.10),
     Cause.MONITOR: (0.005, 0.005, 0.98, 0.01),
+}
+_VOTES = {
+    cause: np.clip(np.log(ways) - np.log(USUAL_WAYS), -LARGEST_VOTE, LARGEST_VOTE)
+    for cause, ways in WAYS.items()
 }
 
 
@@ -66,7 +71,8 @@ def suspect(
         apart: senders known to be in trouble of their own.
         beside: an open incident that is being judged anew, and must not explain itself.
     """
-    clusters = [c for c in memory if 0 <= now - c.at <= WINDOWS[-1] and c.sender not in apart]
+    oldest = now - SPANS[-1]
+    clusters = [c for c in memory if oldest <= c.at <= now and c.sender not in apart]
     shared = shared_features(clusters)
     table = _table(clusters, now, beside)
     among = math.log(max(FEWEST_FEATURES, len(shared)))
@@ -105,16 +111,16 @@ class _Table:
     slot: NDArray[np.intp]
     sender: NDArray[np.intp]
     senders: int
+    way: NDArray[np.intp]  # in which it was lost; -1 if it was not
     loss: Floats
 
     def score(self, claim: Claim) -> float:
         """Log likelihood ratio of *claim*, with its exposure, over its unknown start."""
         having = np.array([claim.has_feature(c) for c in self.clusters], dtype=bool)
-        votes = np.array([_vote(claim.cause, c) for c in self.clusters])
-        counted = having & ~np.isnan(votes)
-        given = self._per_window(np.where(counted, votes, 0.0))
+        counted = having & (self.way >= 0)
+        given = self._per_window(np.where(counted, _VOTES[claim.cause][self.way], 0.0))
         voting = np.maximum(1.0, self._per_window(counted.astype(float)))
-        days = np.maximum(WINDOWS / 24, SHORTEST_DAYS)
+        days = np.maximum(SPANS / 24, SHORTEST_DAYS)
         alone = np.log(FAILS_EVERYWHERE + COLLAPSES_PER_DAY * days)[:, None]
         of_claim = self._per_window(np.where(having, self.loss, 0.0)) + given / voting
         gains = of_claim - np.logaddexp(0.0, alone + self._per_window(self.loss))
@@ -122,10 +128,10 @@ class _Table:
         units = np.where(has_mail, np.logaddexp(np.log(HIT) + gains, np.log1p(-HIT)), 0.0)
         enough = ((gains > GAINS) & has_mail).sum(axis=1) >= SENDERS
         scores = np.where(enough, np.log(days) + units.sum(axis=1), -np.inf)
-        return log_add(*(float(score) for score in scores)) - math.log(len(WINDOWS))
+        return log_add(*(float(score) for score in scores)) - math.log(len(SPANS))
 
     def _per_window(self, values: Floats) -> Floats:
-        shape = (len(WINDOWS), self.senders)
+        shape = (len(SPANS), self.senders)
         key = self.slot * self.senders + self.sender
         counted = np.bincount(key, values, shape[0] * shape[1]).reshape(shape)
         return np.asarray(np.cumsum(counted, axis=0))
@@ -137,25 +143,17 @@ def _table(clusters: list[Cluster], now: float, beside: str) -> _Table:
     age = np.array([now - cluster.at for cluster in clusters])
     return _Table(
         clusters,
-        np.searchsorted(WINDOWS, age),
+        np.searchsorted(SPANS, age),
         np.array(sender, dtype=np.intp),
         len(number),
+        np.array([_way(c) for c in clusters], dtype=np.intp),
         np.array([c.beyond(c.loss(), beside=beside) for c in clusters]),
     )
 
 
-def _vote(cause: Cause, cluster: Cluster) -> float:
-    """What the way in which a bad cluster was lost says for *cause*; NaN if it has none."""
-    way = _way(cluster)
-    if way is None:
-        return math.nan
-    vote = math.log(WAYS[cause][way] / USUAL_WAYS[way])
-    return max(-LARGEST_VOTE, min(LARGEST_VOTE, vote))
-
-
-def _way(cluster: Cluster) -> int | None:
-    """The way in which most of a bad cluster's copies were lost."""
+def _way(cluster: Cluster) -> int:
+    """The way in which most of a bad cluster's copies were lost, as an index; or -1."""
     if cluster.arrival is None or not cluster.arrival.is_bad:
-        return None
+        return -1
     fates = list(cluster.fates.values())
     return max(range(len(_WAYS)), key=lambda i: fates.count(_WAYS[i]))

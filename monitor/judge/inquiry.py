@@ -81,7 +81,7 @@ class Inquiry:
         if state is State.CLOSED:
             case.closed = self.now
         case.state = state
-        self.docket.explain_all(self.memory)
+        self._explain(case)
 
     def _hit(self, case: Case, found: list[Sign]) -> bool:
         """Bring up to date who is hit; True if somebody must be told who was not named yet."""
@@ -106,7 +106,7 @@ class Inquiry:
         self._weigh(case, suspicions)
         if (case.claim, case.cause) == was:
             return False
-        self.docket.explain_all(self.memory)
+        self._explain(case)
         return True
 
     def _suspicions(self, case: Case, cluster: Cluster) -> Sequence[Suspicion]:
@@ -142,6 +142,11 @@ class Inquiry:
         case.by_removal = case.by_removal or suspicion.by_removal
         case.hit, case.told = [], 0
         self._hit(case, found)
+
+    def _explain(self, case: Case) -> None:
+        """Let every cluster know of a change in *case*, if it is of a kind that explains."""
+        if case.claim.family is not Family.SENDER:
+            self.docket.explain_all(self.memory)
 
     # ---- new cases
 
@@ -225,7 +230,7 @@ class Inquiry:
         self._assume(case, suspicion)
         self._weigh(case, suspicions)
         self.docket.add(case)
-        self.docket.explain_all(self.memory)
+        self._explain(case)
         opened = self.reporter.event(case, "The evidence is past the line.", self.now)
         return [opened, *(self._contain(case) if state is State.CONFIRMED else [])]
 

@@ -17,6 +17,7 @@ from monitor.judge.reputation import Reputation
 from monitor.judge.seeds import SeedHealth
 
 LEAST_LEARNT = 0.08  # of an unusual cluster: a true change of level is learnt in weeks
+MEASURED_AGAIN_H = 36.0  # a broken seed is known after two losses: older mail is not among them
 FEWEST_TO_COMPARE = 3  # copies, before one of them can be told from the others
 
 
@@ -133,7 +134,12 @@ class Intake:
         after = {a for a in decided if self.health.of(cluster.provider, a).is_left_out}
         turned = before ^ after
         if turned:
-            for other in self.memory.at_provider(cluster.provider):
+            recent = (
+                other
+                for other in self.memory.at_provider(cluster.provider)
+                if cluster.at - other.at <= MEASURED_AGAIN_H
+            )
+            for other in recent:
                 if turned & other.fates.keys():
                     measure(other, self.health)
                     explain(other)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from monitor.judge.clusters import Cluster
+from monitor.judge.clusters import Balance, Cluster
 from monitor.judge.reputation import RECOVERY_PER_H
 
 WINDOW_H = 168.0  # the oldest start of an incident that is still looked for
@@ -23,20 +23,32 @@ class Trial:
     at: float
     prior: float  # probability that it fails everywhere, before any cluster is seen
     clusters: dict[str, Cluster] = field(default_factory=dict)
+    balance: Balance = field(default_factory=Balance)
 
     @property
     def was_compared(self) -> bool:
         """Was it seen at more than one provider, so that "everywhere" means something?"""
         return sum(c.arrival is not None for c in self.clusters.values()) > 1
 
-    def fails_everywhere(self, *, beside: str | None = None) -> float:
-        """Probability, from all clusters but the one at provider *beside*."""
-        says = sum(c.arrival_says for p, c in self.clusters.items() if p != beside)
-        return _probability(math.log(self.prior / (1 - self.prior)) + says)
+    def fails_everywhere(self, *, beside: Cluster | None = None) -> float:
+        """Probability, from all clusters but *beside*."""
+        says = self._weighed().arrivals - (beside.arrival_says if beside is not None else 0.0)
+        return _probability(_odds(self.prior) + says)
 
-    def removed_everywhere(self, *, beside: str) -> float:
-        says = sum(c.removal_says for p, c in self.clusters.items() if p != beside)
-        return _probability(math.log(REMOVED_EVERYWHERE / (1 - REMOVED_EVERYWHERE)) + says)
+    def removed_everywhere(self, *, beside: Cluster) -> float:
+        says = self._weighed().removals - beside.removal_says
+        return _probability(_odds(REMOVED_EVERYWHERE) + says)
+
+    def _weighed(self) -> Balance:
+        if not self.balance.is_current:
+            self.balance.arrivals = sum(c.arrival_says for c in self.clusters.values())
+            self.balance.removals = sum(c.removal_says for c in self.clusters.values())
+            self.balance.is_current = True
+        return self.balance
+
+
+def _odds(share: float) -> float:
+    return math.log(share / (1 - share))
 
 
 def _probability(odds: float) -> float:
@@ -65,6 +77,7 @@ class Memory:
 
     def add(self, trial: Trial, cluster: Cluster) -> None:
         trial.clusters[cluster.provider] = cluster
+        trial.balance.is_current, cluster.balance = False, trial.balance
         self.size += 1
 
     def forget(self, now: float) -> None:
@@ -92,15 +105,13 @@ class Memory:
     def fails_everywhere(self, cluster: Cluster) -> float:
         """Probability, from the other providers, that the cluster's campaign fails at all."""
         trial = self.trials.get(cluster.test)
-        return (
-            FAILS_EVERYWHERE if trial is None else trial.fails_everywhere(beside=cluster.provider)
-        )
+        return FAILS_EVERYWHERE if trial is None else trial.fails_everywhere(beside=cluster)
 
     def removed_everywhere(self, cluster: Cluster) -> float:
         trial = self.trials.get(cluster.test)
         if trial is None:
             return REMOVED_EVERYWHERE
-        return trial.removed_everywhere(beside=cluster.provider)
+        return trial.removed_everywhere(beside=cluster)
 
     def snapshot(self) -> dict[str, Any]:
         return {
