@@ -149,7 +149,7 @@ class ImapMailbox:
         return {
             known.wanted.message_id
             for memory in self._memories.values()
-            for _, known in recogniser.ours(memory.seen)
+            for _, known in recogniser.ours(memory)
         }
 
     def _visit(self, client: ImapClient, wanted: Sequence[Wanted]) -> list[Visit]:
@@ -197,7 +197,7 @@ class ImapMailbox:
             memory = self._memories.get(place.raw)
             if memory is None:
                 continue
-            for uid, _ in recogniser.ours(memory.seen):
+            for uid, _ in recogniser.ours(memory):
                 data = self._fetch(client, place, uid, limit, validity=memory.validity)
                 if data is not None:
                     return data

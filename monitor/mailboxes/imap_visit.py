@@ -16,13 +16,7 @@ from monitor.mailboxes import imap_ask as ask
 from monitor.mailboxes import imap_wire as wire
 from monitor.mailboxes.folders import Place
 from monitor.mailboxes.imap_client import Reply
-from monitor.mailboxes.imap_memory import (
-    MAX_KNOWN,
-    Memory,
-    Recogniser,
-    Seen,
-    needed_fields,
-)
+from monitor.mailboxes.imap_memory import MAX_KNOWN, Memory, Recogniser
 from monitor.mailboxes.imap_wire import Response
 
 MAX_WHOLE = 64  # headers fetched whole before we know whose they are
@@ -117,8 +111,9 @@ class Visit:
         }
 
     def settle(self) -> None:
-        """Drop the headers that nobody waits for any longer."""
+        """Forget what nobody will ask for any longer."""
         if self.memory is not None:
+            self.memory.prune(self._since)
             self.memory.keep_headers(u for u, k in self._ours() if not k.wanted.was_found)
 
     def _found(self, memory: Memory, uid: int, known: Recognised) -> Found:
@@ -128,7 +123,7 @@ class Visit:
             folder=self.place.name,
             role=Role.TAB if tab else self.place.role,
             tab=tab,
-            received_at=memory.seen[uid].received_at,
+            received_at=memory[uid].received_at,
             headers=memory.headers.get(uid, b""),
             match=known.match,
         )
@@ -136,9 +131,10 @@ class Visit:
     def _ours(self) -> list[tuple[int, Recognised]]:
         """Return the wanted copies that lie here; of duplicates, the surest and oldest."""
         best: dict[str, tuple[int, Recognised]] = {}
-        seen = self.memory.seen if self.memory else {}
-        here = {uid: message for uid, message in seen.items() if uid in self._present}
-        for uid, known in self._manner.recogniser.ours(here):
+        mine = self._manner.recogniser.ours(self.memory) if self.memory else ()
+        for uid, known in mine:
+            if uid not in self._present:
+                continue
             before = best.get(known.wanted.message_id)
             if before is None or _rank(known) < _rank(before[1]):
                 best[known.wanted.message_id] = (uid, known)
@@ -151,7 +147,7 @@ class Visit:
             yield "marked", ask.marked_since(self._since, self._wanted)
             return
         yield "new", ask.new_fields(self.memory.next_uid)
-        known = {uid for uid, _ in self._manner.recogniser.ours(self.memory.seen)}
+        known = {uid for uid, _ in self._manner.recogniser.ours(self.memory)}
         if known:
             yield "present", ask.still_there(known)
             yield from self._ask_tabs(known)
@@ -253,10 +249,10 @@ class Visit:
         memory.unread = (memory.unread | set(marked)) - self._whole
 
     def _absorb_present(self, uids: set[int], memory: Memory) -> None:
-        known = {uid for uid, _ in self._manner.recogniser.ours(memory.seen)} - self._present
+        known = {uid for uid, _ in self._manner.recogniser.ours(memory)} - self._present
         self._present |= known & uids
         for uid in known - uids:
-            del memory.seen[uid]
+            memory.forget(uid)
 
     def _absorb_tab(self, tab: str, reply: Reply) -> None:
         if reply.is_passing_refusal:
@@ -275,11 +271,9 @@ class Visit:
                 continue
             if message.section == "BODY[HEADER]":
                 memory.headers[message.uid] = message.data[: self._manner.max_header_bytes]
-            memory.seen[message.uid] = Seen(needed_fields(message.data), message.received_at)
-            memory.next_uid = max(memory.next_uid, message.uid + 1)
+            memory.remember(message.uid, message.data, message.received_at)
             kept.add(message.uid)
         self._present |= kept
-        memory.prune()
         return kept
 
 
