@@ -1,6 +1,7 @@
 """Find the data files, and build the one Jinja environment."""
 
 from functools import cache
+from html import escape
 from importlib.resources import files
 from pathlib import Path
 
@@ -31,3 +32,23 @@ def environment(override: Path | None = None) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def seed_campaign(template: str, *, brand: str, link: str) -> tuple[str, str, str]:
+    """Fill a seed template; return subject, text and HTML.
+
+    Args:
+        template: name of templates/seed/NAME.txt and NAME.html; the text's first line is
+            its subject.
+        brand: who it is from, in words.
+        link: where its links lead.
+    """
+    folder = data_dir("templates") / "seed"
+    plain = _fill((folder / f"{template}.txt").read_text("utf-8"), brand, link)
+    subject, _, text = plain.partition("\n")
+    html = _fill((folder / f"{template}.html").read_text("utf-8"), escape(brand), escape(link))
+    return subject.removeprefix("Subject:").strip(), text.lstrip("\n"), html
+
+
+def _fill(template: str, brand: str, link: str) -> str:
+    return template.replace("{brand}", brand).replace("{link}", link)

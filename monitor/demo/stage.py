@@ -18,7 +18,7 @@ from monitor.demo.cast import CAST, Player
 from monitor.lab.lab import Lab
 from monitor.lab.scenario import Scenario
 from monitor.lookups.links import HttpLinkChecker
-from monitor.rendering import data_dir
+from monitor.rendering import data_dir, seed_campaign
 from monitor.senders.smtp import SmtpTransport
 from monitor.settings import Settings, demo_settings
 from monitor.store import seeds
@@ -165,23 +165,14 @@ def _bring_in(session: Session, house: House, organisation_id: int, player: Play
 
 
 def campaign_of(player: Player) -> Campaign:
-    """Fill the player's seed template; the first line of the text is the subject."""
-    folder = data_dir("templates") / "seed"
-    words = {"brand": player.name, "link": f"https://{player.links_to}/{player.template}"}
-    subject, _, text = _fill(
-        (folder / f"{player.template}.txt").read_text("utf-8"), words
-    ).partition("\n")
+    """Fill the player's seed template."""
+    link = f"https://{player.links_to}/{player.template}"
+    subject, text, html = seed_campaign(player.template, brand=player.name, link=link)
     return Campaign(
         name=f"{player.name} {player.template}",
         from_address=f"hello@{player.domain}",
         from_name=player.name,
-        subject=subject.removeprefix("Subject:").strip(),
-        text=text.lstrip("\n"),
-        html=_fill((folder / f"{player.template}.html").read_text("utf-8"), words),
+        subject=subject,
+        text=text,
+        html=html,
     )
-
-
-def _fill(template: str, words: dict[str, str]) -> str:
-    for name, value in words.items():
-        template = template.replace("{" + name + "}", value)
-    return template

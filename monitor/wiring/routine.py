@@ -1,29 +1,62 @@
 """What a running Seedwatch does by itself, as schedules in the database."""
 
-from sqlmodel import Session, select
+from collections.abc import Iterator
+
+from sqlmodel import Session, col, select
 
 from monitor.store.columns import saved
 from monitor.store.schedules import Plan, put_schedule
 from monitor.store.tables import OrganisationRow
 from monitor.store.work_tables import ScheduleRow
+from monitor.wiring.heartbeat import NAME as HEARTBEAT
+from monitor.wiring.heartbeat import heartbeat_plan
 from monitor.wiring.house import House
 
-ROUTINE = {
-    "forget old headers": Plan("forget", "daily 03:30"),
-    "read advisories": Plan("listen", "every 15m"),
-}
+FORGET = Plan("forget", "daily 03:30")
+LISTEN = Plan("listen", "every 15m")
 
 
 def put_routine(house: House) -> None:
-    """Put the schedules that every installation has, if they are not there yet."""
+    """Put the schedules that the configuration asks for; leave those alone that stand already."""
     with Session(house.engine) as session:
-        owner = session.exec(select(OrganisationRow)).first()
-        if owner is None:
-            owner = OrganisationRow(name="Default")
-            session.add(owner)
-            session.flush()
-        known = {schedule.name for schedule in session.exec(select(ScheduleRow)).all()}
-        for name, plan in ROUTINE.items():
-            if name not in known and (plan.kind != "listen" or house.edges.feeds):
+        owner = _owner(session)
+        for name, plan in _plans(session, owner, house):
+            known = session.exec(
+                select(ScheduleRow).where(
+                    col(ScheduleRow.organisation_id) == owner.id, col(ScheduleRow.name) == name
+                )
+            ).first()
+            if plan is None:
+                _stop(session, known)
+            elif known is None or not known.enabled or _says_other(known, plan):
                 put_schedule(session, saved(owner.id), name, plan, now=house.clock.now())
         session.commit()
+
+
+def _plans(
+    session: Session, owner: OrganisationRow, house: House
+) -> Iterator[tuple[str, Plan | None]]:
+    """Each schedule of the routine; None for one that is not wanted now."""
+    yield "forget old headers", FORGET
+    yield "read advisories", LISTEN if house.edges.feeds else None
+    wanted = house.settings.heartbeat.enabled
+    yield HEARTBEAT, heartbeat_plan(session, owner, house.settings) if wanted else None
+
+
+def _owner(session: Session) -> OrganisationRow:
+    owner = session.exec(select(OrganisationRow).order_by(col(OrganisationRow.id))).first()
+    if owner is None:
+        owner = OrganisationRow(name="Default")
+        session.add(owner)
+        session.flush()
+    return owner
+
+
+def _says_other(known: ScheduleRow, plan: Plan) -> bool:
+    return (known.kind, known.spec, known.args) != (plan.kind, plan.spec, plan.args)
+
+
+def _stop(session: Session, known: ScheduleRow | None) -> None:
+    if known is not None:
+        known.enabled = False
+        session.add(known)

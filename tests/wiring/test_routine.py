@@ -1,0 +1,113 @@
+"""What a running Seedwatch does by itself follows from its configuration."""
+
+import random
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlmodel import Session, select
+
+from monitor.core.clock import ManualClock
+from monitor.core.seeds import SeedEntry
+from monitor.settings import demo_settings
+from monitor.settings.sections import Heartbeat, Settings
+from monitor.steps.start import start
+from monitor.store import seeds
+from monitor.store.engine import upgrade
+from monitor.store.jobs import claim
+from monitor.store.schedules import fire_due
+from monitor.store.tables import CopyRow, OrganisationRow
+from monitor.store.work_tables import ScheduleRow
+from monitor.wiring import House, build
+from monitor.wiring.routine import put_routine
+
+TENANT = {
+    "tenant": "t",
+    "client_id": "c",
+    "client_secret": "s",
+    "base_url": "http://127.0.0.1:9",
+    "login_url": "http://127.0.0.1:9",
+}
+Furnish = Callable[[Heartbeat], House]
+
+
+@pytest.fixture
+def furnish(tmp_path: Path, clock: ManualClock) -> Iterator[Furnish]:
+    """Houses on one database, with the heartbeat as given."""
+    houses: list[House] = []
+    first = demo_settings(tmp_path, port=0, tenant=TENANT)
+
+    def made(heartbeat: Heartbeat) -> House:
+        settings: Settings = first.model_copy(update={"heartbeat": heartbeat})
+        house = build(settings, clock=clock, rng=random.Random(1))
+        upgrade(house.engine)
+        houses.append(house)
+        put_routine(house)
+        return house
+
+    yield made
+    for house in houses:
+        house.close()
+
+
+def schedules(house: House) -> dict[str, tuple[str, bool]]:
+    with Session(house.engine) as session:
+        return {s.name: (s.spec, s.enabled) for s in session.exec(select(ScheduleRow)).all()}
+
+
+def test_headers_are_forgotten_daily_and_advisories_read_where_there_is_a_tenant(
+    furnish: Furnish,
+) -> None:
+    assert schedules(furnish(Heartbeat())) == {
+        "forget old headers": ("daily 03:30", True),
+        "read advisories": ("every 15m", True),
+    }
+
+
+def test_three_lines_of_configuration_make_a_heartbeat(furnish: Furnish) -> None:
+    house = furnish(Heartbeat(enabled=True, every="1h", seed_list="default"))
+    assert schedules(house)["heartbeat"] == ("every 1h", True)
+
+
+def test_a_heartbeat_reaches_every_seed_of_its_list(furnish: Furnish, clock: ManualClock) -> None:
+    house = furnish(Heartbeat(enabled=True))
+    with Session(house.engine) as session:
+        owner = session.exec(select(OrganisationRow)).one()
+        entries = [SeedEntry(f"seed{n}@mail.example", "gmail") for n in (1, 2)]
+        seeds.import_list(
+            session,
+            entries,
+            organisation_id=owner.id or 0,
+            name="default",
+            vault=house.vault,
+            now=clock.now(),
+        )
+        clock.sleep(timedelta(hours=2))
+        fire_due(session, clock.now())
+        (job,) = claim(
+            session, now=clock.now(), lease=timedelta(minutes=5), limit=9, kinds={"start"}
+        )
+        start(session, args=job.args, key=job.unique_key, now=clock.now(), rng=random.Random(1))
+        session.commit()
+        assert len(session.exec(select(CopyRow)).all()) == 2
+
+
+def test_starting_again_does_not_put_the_next_heartbeat_off(
+    furnish: Furnish, clock: ManualClock
+) -> None:
+    first = furnish(Heartbeat(enabled=True))
+    with Session(first.engine) as session:
+        due = session.exec(select(ScheduleRow.next_at).where(ScheduleRow.name == "heartbeat")).one()
+    clock.sleep(timedelta(hours=1))
+    again = furnish(Heartbeat(enabled=True))
+    with Session(again.engine) as session:
+        assert (
+            session.exec(select(ScheduleRow.next_at).where(ScheduleRow.name == "heartbeat")).one()
+            == due
+        )
+
+
+def test_a_heartbeat_that_is_switched_off_stops(furnish: Furnish) -> None:
+    furnish(Heartbeat(enabled=True))
+    assert schedules(furnish(Heartbeat()))["heartbeat"] == ("every 2h", False)
