@@ -52,6 +52,7 @@ class Case:
     tests: dict[str, None] = field(default_factory=dict)  # affected, in order
     heard: float = 0.0  # the latest mail that the claim covers
     healed: float | None = None  # since when its mail has been good
+    back: float | None = None  # since when it has been bad again, after it had healed
     closed: float | None = None
     part_of: str | None = None  # the wider incident that contains it
 
@@ -121,7 +122,7 @@ class Case:
             "claim": self.claim.snapshot(),
             "state": self.state,
             "times": [self.opened, self.start.low, self.start.high],
-            "later": [self.heard, self.healed, self.closed],
+            "later": [self.heard, self.healed, self.back, self.closed],
             "score": self.score,
             "flags": [self.is_unsure, self.by_removal],
             "posterior": dict(self.posterior),
@@ -141,6 +142,6 @@ class Case:
         case.is_unsure, case.by_removal = body["flags"]
         case.posterior = {Cause(cause): share for cause, share in body["posterior"].items()}
         case.tests = dict.fromkeys(body["tests"])
-        case.heard, case.healed, case.closed = body["later"]
+        case.heard, case.healed, case.back, case.closed = body["later"]
         case.part_of = body["part_of"]
         return case

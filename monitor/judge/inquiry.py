@@ -13,7 +13,7 @@ from monitor.judge.intake import News
 from monitor.judge.lines import Lines
 from monitor.judge.memory import Memory
 from monitor.judge.reports import Reporter
-from monitor.judge.trend import Sign, Turn
+from monitor.judge.trend import NO_TURN, Sign, Turn
 
 NEAR = 3.0  # nats: a control can add no more than that to the evidence
 OWN_TROUBLE_H = 48.0  # a sender in trouble for longer is no witness to a common cause
@@ -58,13 +58,13 @@ class Inquiry:
             return []
         renamed = cluster is not None and self._rename(case, cluster)
         found = trend.signs(self.memory, case.claim, self.now, by_removal=case.by_removal)
-        ending = trend.end(found, case.hit, case.start.high)
-        relapsing = Turn()
+        ending = trend.end(found, case.hit, case.start.high if case.back is None else case.back)
+        relapsing = NO_TURN
         if case.state is State.RECOVERING and case.healed is not None:
             relapsing = trend.relapse(found, case.hit, case.healed)
         step = case.step(self.lines.of(case.claim), ending, relapsing, self.now)
         if step is not None:
-            self._enter(case, step.state, ending)
+            self._enter(case, step.state, ending, relapsing)
         grown = case.state in {State.SUSPECTED, State.CONFIRMED} and self._hit(case, found)
         if step is not None:
             event = self.reporter.event(case, step.reason, self.now)
@@ -73,11 +73,13 @@ class Inquiry:
             return [self.reporter.event(case, "Another cause explains it better.", self.now)]
         return [self.reporter.event(case, "More senders are hit.", self.now)] if grown else []
 
-    def _enter(self, case: Case, state: State, ending: Turn) -> None:
+    def _enter(
+        self, case: Case, state: State, ending: Turn = NO_TURN, relapsing: Turn = NO_TURN
+    ) -> None:
         if state in {State.RECOVERING, State.CLOSED} and ending.evidence > 0:
             case.healed = ending.since
-        if state is State.CONFIRMED:
-            case.healed = None
+        if state is State.CONFIRMED and case.state is State.RECOVERING:
+            case.healed, case.back = None, relapsing.since
         if state is State.CLOSED:
             case.closed = self.now
         case.state = state
@@ -240,7 +242,7 @@ class Inquiry:
         for other in self.docket.open():
             if other is not case and self._is_part(other, case):
                 other.part_of = case.id
-                self._enter(other, State.CLOSED, Turn())
+                self._enter(other, State.CLOSED)
                 reason = f"It is part of {case.id}: others are hit as well."
                 events.append(self.reporter.event(other, reason, self.now))
         return events

@@ -118,6 +118,9 @@ class Turn:
     campaigns: int = 0
 
 
+NO_TURN = Turn()
+
+
 def end(found: list[Sign], hit: Iterable[str], since: float) -> Turn:
     """The best evidence that the trouble of the senders *hit* has ended after *since*."""
     return _turn(found, frozenset(hit), since, -1.0)
