@@ -16,6 +16,7 @@ KINDS = ((Kind.ARRIVAL, 0.6), (Kind.REMOVAL, 0.2), (Kind.BOTH, 0.2))  # how inci
 ALL_MAIL, ANY_FEATURE, ANY_REGION = 0.5, 0.3, 0.2  # what they concern
 FEWEST_FEATURES, FEWEST_REGIONS = 4, 4  # that the prior is shared among, at least
 MOST_REGIONS = 16
+REMOVING_H = 24.0  # mail removed longer ago was asked about when it was removed
 FEWEST_VICTIMS = 2  # a provider is never blamed for what one sender meets
 MOST_FEATURES = 12  # that are asked about: those of most victims
 # Filters' rules speak of links first; what many share anyway (an ESP) seldom is the cause.
@@ -41,7 +42,7 @@ def suspect(
     shared = shared_features(clusters)
     among = max(FEWEST_FEATURES, len(shared))
     asked = _of_victims(clusters, shared if features is None else shared & set(features))
-    removing = {c.sender for c in clusters if c.removal is not None and c.removal.is_bad}
+    removing = {c.sender for c in clusters if _was_removed(c, now)}
     best: dict[Claim, Suspicion] = {}
     for kind, share in KINDS:
         if kind is not Kind.ARRIVAL and len(removing) < FEWEST_VICTIMS:
@@ -53,6 +54,14 @@ def suspect(
             if known is None or score > known.score:
                 best[suspicion.claim] = replace(suspicion, score=score)
     return sorted(best.values(), key=lambda s: -s.score)
+
+
+def _was_removed(cluster: Cluster, now: float) -> bool:
+    return (
+        cluster.removal is not None
+        and cluster.removal.is_bad
+        and now - cluster.removal_at <= REMOVING_H
+    )
 
 
 def _of_kind(
