@@ -22,6 +22,7 @@ from monitor.core.providers import provider_of_mx
 from monitor.core.seedlist import read_seed_list, write_seed_list
 from monitor.core.seeds import SeedEntry
 from monitor.lookups.dns import DnsResolver
+from monitor.mailboxes.kinds import READERS
 from monitor.store import seeds as rows
 from monitor.store.columns import saved
 from monitor.store.tables import SeedRow
@@ -51,7 +52,8 @@ def import_(config: Path, name: str, file: Path) -> None:
     security, reader, tenant. Where the provider is left empty, the DNS is asked. All or
     nothing: with a line that cannot be understood, nothing is imported.
     """
-    found = read_seed_list(file.read_bytes())
+    with open_house(config) as house:
+        found = read_seed_list(file.read_bytes(), providers=house.facts, readers=READERS)
     for problem in found.problems:
         click.echo(f"{file}, line {problem.line}: {problem.message}", err=True)
     if found.problems or not found.entries:

@@ -33,20 +33,22 @@ def send(
 ) -> None:
     """Hand over what is owed, one copy at a time, each written down before and after.
 
-    Commits after each copy, so that a crash leaves at most one in doubt; a copy in doubt
-    is never sent again: looking tells whether it went out.
+    A commit stands between any two copies, so that a crash leaves at most one in doubt; a
+    copy in doubt is never sent again: looking tells whether it went out.
 
     Raises:
         AgainLaterError: some copies were deferred; the rest is done.
     """
-    for doubtful in handovers.resolve_doubts(session, test_id, provider, now=clock.now()):
-        looks.put(session, doubtful.seed_id, provider, due_at=clock.now() + LADDER[0])
-    session.commit()
+    handovers.resolve_doubts(session, test_id, provider, now=clock.now())
     owed = handovers.owed(session, test_id, provider)
     letters = _letters(session, test_id, owed, compose, clock)
     waiting = 0
-    for copy, handover in _hand_over(session, owed, letters, transport, clock):
-        waiting += _settle(session, copy, handover, provider, clock.now())
+    try:
+        for copy, handover in _hand_over(session, owed, letters, transport, clock):
+            waiting += _settle(session, copy, handover, clock.now())
+    finally:  # also if the server refuses us midway: what is out must be looked for
+        for seed_id in handovers.unwatched(session, test_id, provider):
+            looks.put(session, seed_id, provider, due_at=clock.now() + LADDER[0])
         session.commit()
     if waiting:
         attempts = max(copy.attempts for copy in owed)
@@ -81,19 +83,15 @@ def _hand_over(
     outcomes = transport.send(letters)
     for copy in owed:
         attempt = handovers.begin(session, copy, now=clock.now())
-        session.commit()  # from here on, a crash leaves this copy in doubt
+        session.commit()  # of this, and of how the copy before ended
         handover = next(outcomes)
-        handovers.finish(attempt, handover, now=clock.now())
-        session.add(attempt)
+        handovers.finish(session, attempt, handover, now=clock.now())
         yield copy, handover
 
 
-def _settle(
-    session: Session, copy: OwedCopy, handover: Handover, provider: str, now: datetime
-) -> int:
+def _settle(session: Session, copy: OwedCopy, handover: Handover, now: datetime) -> int:
     """Write what follows from one outcome; return 1 if the copy must be tried again."""
     if handover.outcome in {Outcome.ACCEPTED, Outcome.UNCERTAIN}:
-        looks.put(session, copy.seed_id, provider, due_at=now + LADDER[0])
         return 0
     if handover.outcome is Outcome.REJECTED:
         verdict = Sighting(now, Placement.REJECTED, reason=str(handover.reply or handover.problem))

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import exists, insert, update
 from sqlmodel import Session, col, select
 
 from monitor.core.campaigns import Handover, Outcome
 from monitor.store.columns import saved
-from monitor.store.tables import CopyRow, HandoverRow, SeedRow
+from monitor.store.tables import CopyRow, HandoverRow, SeedRow, SightingRow
 
 # An attempt with one of these outcomes is the last: the copy is out, or refused, or
 # nobody can tell (a second copy would be worse than none).
@@ -45,16 +46,14 @@ def owed(session: Session, test_id: int, provider: str) -> list[OwedCopy]:
     return found
 
 
-def resolve_doubts(
-    session: Session, test_id: int, provider: str, *, now: datetime
-) -> list[CopyRow]:
-    """Write down attempts that were cut off as uncertain; return their copies.
+def resolve_doubts(session: Session, test_id: int, provider: str, *, now: datetime) -> None:
+    """Write down attempts that were cut off as uncertain.
 
     Only the holder of the job calls this, so an attempt without an outcome is one whose
     worker died.
     """
-    rows = session.exec(
-        select(HandoverRow, CopyRow)
+    cut_off = session.exec(
+        select(HandoverRow)
         .join(CopyRow, col(CopyRow.id) == col(HandoverRow.copy_id))
         .where(
             col(CopyRow.test_id) == test_id,
@@ -62,30 +61,58 @@ def resolve_doubts(
             col(HandoverRow.outcome).is_(None),
         )
     ).all()
-    for attempt, _ in rows:
+    for attempt in cut_off:
         attempt.outcome = Outcome.UNCERTAIN
         attempt.finished_at = now
         attempt.text = "the program stopped while this copy was being handed over"
         session.add(attempt)
-    return [copy for _, copy in rows]
 
 
-def begin(session: Session, copy: OwedCopy, *, now: datetime) -> HandoverRow:
-    """Write down that an attempt begins; the caller commits before it makes it."""
-    row = HandoverRow(copy_id=copy.copy_id, attempt=copy.attempts + 1, started_at=now)
-    session.add(row)
-    return row
+def begin(session: Session, copy: OwedCopy, *, now: datetime) -> int:
+    """Write down that an attempt begins, and return its id; the caller commits before it is made.
+
+    Core statements, here and in `finish`: this is done for every copy, and a commit makes the
+    ORM forget its objects.
+    """
+    return session.execute(
+        insert(HandoverRow)
+        .values(copy_id=copy.copy_id, attempt=copy.attempts + 1, started_at=now)
+        .returning(col(HandoverRow.id))
+    ).scalar_one()
 
 
-def finish(row: HandoverRow, handover: Handover, *, now: datetime) -> None:
+def finish(session: Session, attempt_id: int, handover: Handover, *, now: datetime) -> None:
     """Write down how the attempt ended; the caller commits."""
-    row.finished_at = now
-    row.outcome = handover.outcome
-    row.text = handover.problem[:1000]
-    if handover.reply is not None:
-        row.code = handover.reply.code
-        row.enhanced = handover.reply.enhanced
-        row.text = handover.reply.text[:1000]
+    reply = handover.reply
+    session.execute(
+        update(HandoverRow)
+        .where(col(HandoverRow.id) == attempt_id)
+        .values(
+            finished_at=now,
+            outcome=handover.outcome,
+            code=reply.code if reply else None,
+            enhanced=reply.enhanced if reply else "",
+            text=(reply.text if reply else handover.problem)[:1000],
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def unwatched(session: Session, test_id: int, provider: str) -> list[int]:
+    """Return the seeds that got a copy of the test which nobody has looked for yet."""
+    return list(
+        session.exec(
+            select(CopyRow.seed_id)
+            .join(HandoverRow, col(HandoverRow.copy_id) == col(CopyRow.id))
+            .where(
+                col(CopyRow.test_id) == test_id,
+                col(CopyRow.provider) == provider,
+                col(HandoverRow.outcome).in_([Outcome.ACCEPTED, Outcome.UNCERTAIN]),
+                ~exists().where(col(SightingRow.copy_id) == col(CopyRow.id)),
+            )
+            .order_by(col(CopyRow.id))
+        ).all()
+    )
 
 
 def _attempts(session: Session, copy_ids: Iterable[int]) -> dict[int, list[HandoverRow]]:

@@ -124,4 +124,5 @@ def account(seed: SeedRow, facts: ProviderFacts | None, vault: Vault) -> Account
         username=seed.username or seed.address,
         password=vault.open(f"seed:{seed.address}", seed.secret) if seed.secret else "",
         tenant=seed.tenant,
+        reader=seed.reader,
     )

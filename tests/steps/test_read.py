@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 from sqlmodel import Session, select
 
-from monitor.core.campaigns import Found, Role, Wanted
+from monitor.core.campaigns import Found, Handover, Outcome, Role, Wanted
 from monitor.core.errors import MailboxBusyError, SeedwatchError
 from monitor.core.placements import LADDER, Placement
 from monitor.steps.read import ReadingRules, read
 from monitor.store import handovers
-from monitor.store.tables import CopyRow, EvidenceRow, SightingRow
+from monitor.store.tables import CopyRow, EvidenceRow, HandoverRow, SightingRow
 from monitor.store.work_tables import JobRow
 from tests.steps.world import World
 
@@ -55,11 +55,46 @@ def copy(world: World, session: Session) -> CopyRow:
 
 def accept(world: World, session: Session, copy: CopyRow) -> None:
     owed = handovers.owed(session, copy.test_id, copy.provider)
+    (mine,) = [one for one in owed if one.copy_id == copy.id]
+    attempt = handovers.begin(session, mine, now=world.clock.now())
+    taken = Handover(copy.message_id, Outcome.ACCEPTED)
+    handovers.finish(session, attempt, taken, now=world.clock.now())
+    session.commit()
+
+
+def look(self, wanted: Sequence[Wanted]) -> list[Found]:
+        self.visits += 1
+        if self.trouble is not None:
+            raise self.trouble
+        if self.role is None:
+            return []
+        return [
+            Found(w.message_id, folder=self.role.value, role=self.role, headers=self.headers)
+            for w in wanted
+        ]
+
+    def read(self, message_id: str, *, limit: int) -> bytes | None:
+        return None
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def copy(world: World, session: Session) -> CopyRow:
+    """A copy that was accepted just now."""
+    first: CopyRow = world.copies(world.new_test())[0]
+    accept(world, session, first)
+    return first
+
+
+def accept(world: World, session: Session, copy: CopyRow) -> None:
+    owed = handovers.owed(session, copy.test_id, copy.provider)
     row = handovers.begin(
         session, next(o for o in owed if o.copy_id == copy.id), now=world.clock.now()
     )
     row.finished_at = world.clock.now()
-    row.outcome = handovers.Outcome.ACCEPTED
+    row.outcome = Outcome.ACCEPTED
     session.commit()
 
 
@@ -163,8 +198,8 @@ def test_a_copy_in_doubt_that_never_shows_is_unknown_not_missing(
 ) -> None:
     copy = world.copies(world.new_test())[0]
     accept(world, session, copy)
-    attempt = session.exec(select(handovers.HandoverRow)).one()
-    attempt.outcome = handovers.Outcome.UNCERTAIN
+    attempt = session.exec(select(HandoverRow)).one()
+    attempt.outcome = Outcome.UNCERTAIN
     session.commit()
     world.later(hours=24)
     look(world, session, copy, OneFolder(None))

@@ -163,3 +163,22 @@ def test_a_copy_in_doubt_after_a_crash_is_never_sent_twice(
 def test_the_same_key_makes_one_test(world: World, session: Session) -> None:
     assert world.new_test("k").id == world.new_test("k").id
     assert len(session.exec(select(TestRow)).all()) == 1
+
+
+def test_copies_that_were_out_before_a_crash_are_looked_for(
+    world: World, session: Session, go: Go
+) -> None:
+    class DiesLater(Scripted):
+        def send(self, letters: Sequence[Letter]) -> Iterator[Handover]:
+            yield Handover(letters[0].message_id, Outcome.ACCEPTED)
+            raise SystemExit
+
+    test = world.new_test()
+    with pytest.raises(SystemExit):
+        go(test, DiesLater())
+    session.rollback()
+    world.later(minutes=10)
+    go(test, Scripted())
+    assert {job.args["seed"] for job in looks_due(session)} == {
+        copy.seed_id for copy in world.copies(test)
+    }
