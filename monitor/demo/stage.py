@@ -44,11 +44,11 @@ class Stage:
 
 
 @contextmanager
-def set_up(folder: Path, *, port: int = 0) -> Iterator[Stage]:
+def set_up(folder: Path, *, port: int = 0, scenario: str = "mo255463") -> Iterator[Stage]:
     """Start the lab, wire a Seedwatch to it with its database in *folder*, bring in the cast."""
     clock = ManualClock(START)
     entries = read_seed_list((data_dir("seedlists") / "demo.csv").read_bytes()).entries
-    with Lab(Scenario.bundled("mo255463"), clock=clock, seed=1) as lab:
+    with Lab(Scenario.bundled(scenario), clock=clock, seed=1) as lab:
         for entry in entries:
             lab.add_mailbox(entry.address, entry.password)
         for player in CAST:

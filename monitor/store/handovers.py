@@ -74,11 +74,12 @@ def begin(session: Session, copy: OwedCopy, *, now: datetime) -> int:
     Core statements, here and in `finish`: this is done for every copy, and a commit makes the
     ORM forget its objects.
     """
-    return session.execute(
+    written = session.execute(
         insert(HandoverRow)
         .values(copy_id=copy.copy_id, attempt=copy.attempts + 1, started_at=now)
         .returning(col(HandoverRow.id))
-    ).scalar_one()
+    )
+    return saved(written.scalar_one())
 
 
 def finish(session: Session, attempt_id: int, handover: Handover, *, now: datetime) -> None:

@@ -62,42 +62,6 @@ def accept(world: World, session: Session, copy: CopyRow) -> None:
     session.commit()
 
 
-def look(self, wanted: Sequence[Wanted]) -> list[Found]:
-        self.visits += 1
-        if self.trouble is not None:
-            raise self.trouble
-        if self.role is None:
-            return []
-        return [
-            Found(w.message_id, folder=self.role.value, role=self.role, headers=self.headers)
-            for w in wanted
-        ]
-
-    def read(self, message_id: str, *, limit: int) -> bytes | None:
-        return None
-
-    def close(self) -> None:
-        pass
-
-
-@pytest.fixture
-def copy(world: World, session: Session) -> CopyRow:
-    """A copy that was accepted just now."""
-    first: CopyRow = world.copies(world.new_test())[0]
-    accept(world, session, first)
-    return first
-
-
-def accept(world: World, session: Session, copy: CopyRow) -> None:
-    owed = handovers.owed(session, copy.test_id, copy.provider)
-    row = handovers.begin(
-        session, next(o for o in owed if o.copy_id == copy.id), now=world.clock.now()
-    )
-    row.finished_at = world.clock.now()
-    row.outcome = Outcome.ACCEPTED
-    session.commit()
-
-
 def look(
     world: World, session: Session, copy: CopyRow, mailbox: OneFolder, *, contaminated: bool = False
 ) -> None:
