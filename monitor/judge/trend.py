@@ -40,7 +40,9 @@ def signs(memory: Memory, claim: Claim, now: float, *, by_removal: bool) -> list
         if claim.covers(cluster) and now - cluster.at <= WINDOW_H
     ]
     told = sorted((sign for sign in found if sign is not None), key=lambda sign: sign.at)
-    return [replace(sign, loss=sign.partial) for sign in told] if _is_partial(told) else told
+    if not _is_partial(told):
+        return told
+    return [replace(sign, loss=max(sign.loss, sign.partial)) for sign in told]
 
 
 def _is_partial(told: list[Sign]) -> bool:

@@ -64,6 +64,7 @@ class Visit:
         self._fields: set[int] = set()  # being fetched: the needed ones
         self._tab_asked: set[int] = set()
         self._tab_of: dict[int, str] = {}
+        self._mine: list[tuple[int, Recognised]] | None = None  # until more is absorbed
 
     @property
     def sighted(self) -> int:
@@ -87,6 +88,7 @@ class Visit:
         Raises:
             MailboxBusyError: a refusal, so that nothing can be said about this folder.
         """
+        self._mine = None
         memory = self._opened(replies[0]) if replies else None
         if memory is None:
             return  # the replies that follow are about no folder
@@ -130,6 +132,11 @@ class Visit:
 
     def _ours(self) -> list[tuple[int, Recognised]]:
         """Return the wanted copies that lie here; of duplicates, the surest and oldest."""
+        if self._mine is None:
+            self._mine = self._recognised()
+        return self._mine
+
+    def _recognised(self) -> list[tuple[int, Recognised]]:
         best: dict[str, tuple[int, Recognised]] = {}
         mine = self._manner.recogniser.ours(self.memory) if self.memory else ()
         for uid, known in mine:

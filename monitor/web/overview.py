@@ -18,7 +18,6 @@ from monitor.web.shares import (
     Frame,
     ProviderView,
     choose_window,
-    incident_at,
     provider_view,
     worst_first,
 )
@@ -78,7 +77,7 @@ def _providers(
             parts().provider_name(provider),
             by_provider[provider],
             frame=frame,
-            incident=incident_at(provider, incidents),
+            incidents=incidents,
         )
         for provider in counted.seeded_providers(session) | set(by_provider)
     ]

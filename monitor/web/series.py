@@ -13,6 +13,8 @@ _STEPS = tuple(timedelta(minutes=m) for m in (5, 15, 30, 60, 120, 180, 360))
 _MAX_POINTS = 26
 _ENOUGH = 3  # points from which on one may speak of usual
 
+Trouble = tuple[datetime, datetime]  # from the earliest possible start of an incident to its end
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -27,7 +29,7 @@ class Point:
 class Chart:
     """Shares over time at one provider; steps without copies have no point.
 
-    `usual` is the middle one of the points before any trouble; None if there are too few
+    `usual` is the middle one of the points outside any trouble; None if there are too few
     to speak of usual.
     """
 
@@ -47,10 +49,10 @@ def axis(clusters: Sequence[Cluster], now: datetime) -> Chart:
     return Chart(start=start, step=step, steps=(now - start) // step + 1)
 
 
-def chart(clusters: Iterable[Cluster], empty: Chart, *, trouble: datetime | None) -> Chart:
+def chart(clusters: Iterable[Cluster], empty: Chart, *, troubles: Sequence[Trouble]) -> Chart:
     """Fill the *empty* chart with the copies of one provider, by the time of sending.
 
-    *trouble* is when an open incident there began, if there is one.
+    *troubles* are the times of its incidents, which say nothing about what is usual.
     """
     sent: Counter[int] = Counter()
     good: Counter[int] = Counter()
@@ -64,7 +66,11 @@ def chart(clusters: Iterable[Cluster], empty: Chart, *, trouble: datetime | None
         Point(empty.start + step * empty.step, good[step] / n, n)
         for step, n in sorted(sent.items())
     )
-    calm = [p.share for p in points if trouble is None or p.start + empty.step <= trouble]
+    calm = [
+        p.share
+        for p in points
+        if not any(p.start < end and p.start + empty.step > begin for begin, end in troubles)
+    ]
     usual = median(calm) if len(calm) >= _ENOUGH else None
     return replace(empty, points=points, usual=usual)
 

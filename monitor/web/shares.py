@@ -10,7 +10,7 @@ from monitor.core.incidents import Cause, Incident, State
 from monitor.core.placements import Placement
 from monitor.judge.rates import effective_total, wilson
 from monitor.store.pages import Cluster
-from monitor.web.series import Chart, chart
+from monitor.web.series import Chart, Trouble, chart
 
 # Without an incident, a provider whose share is surely below this is not called normal.
 _HEALTHY = 0.8
@@ -62,7 +62,11 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class ProviderView:
-    """One line of the provider table. Without a decided copy, both shares are None."""
+    """One line of the provider table. Without a decided copy, both shares are None.
+
+    `incident` is an open one; `past` is one that was closed within the time that is shown, so
+    that its copies are still among those counted.
+    """
 
     id: str
     name: str
@@ -76,6 +80,7 @@ class ProviderView:
     looked_at: datetime | None
     chart: Chart
     incident: Incident | None = None
+    past: Incident | None = None
 
     @property
     def removed(self) -> int:
@@ -125,9 +130,16 @@ def provider_view(
     clusters: Sequence[Cluster],
     *,
     frame: Frame,
-    incident: Incident | None,
+    incidents: Iterable[Incident] = (),
 ) -> ProviderView:
-    """Tell how *provider* treats the copies of the *frame*; the chart may reach further back."""
+    """Tell how *provider* treats the copies of the *frame*; the chart may reach further back.
+
+    Copies that were sent while an incident lasted that is now closed do not make the provider
+    abnormal: that it is over was judged by the copies sent since.
+    """
+    mine = [i for i in incidents if _blames(i, provider)]
+    incident, past = _open(mine), _past(mine, frame)
+    troubles = [(i.latest.start_low, i.closed_at or frame.now) for i in mine]
     recent = [c for c in clusters if c.sent_at > frame.since]
     decided = [c for c in recent if c.counts]
     sizes: Counter[int] = Counter()
@@ -144,7 +156,7 @@ def provider_view(
     return ProviderView(
         id=provider,
         name=name,
-        state=_state(current, incident, is_old=is_old),
+        state=_state(_calm(decided, troubles) or current, incident, is_old=is_old),
         first=share(sizes, _arrived(firsts)),
         current=current,
         counts=counts,
@@ -152,13 +164,14 @@ def provider_view(
         unknown=sum(c.copies for c in kept if c.current is Placement.UNKNOWN),
         contaminated=sum(c.copies for c in recent if c.contaminated),
         looked_at=looked_at,
-        chart=chart(clusters, frame.axis, trouble=incident.latest.start_low if incident else None),
+        chart=chart(clusters, frame.axis, troubles=troubles),
         incident=incident,
+        past=past,
     )
 
 
 def test_views(clusters: Sequence[Cluster], name: Callable[[str], str]) -> list[ProviderView]:
-    """Tell how each provider treats the copies of one test."""
+    """Tell how each provider treats the copies of one test, the worst one first."""
     if not clusters:
         return []
     begin, moment = clusters[0].sent_at, timedelta(seconds=1)
@@ -169,29 +182,52 @@ def test_views(clusters: Sequence[Cluster], name: Callable[[str], str]) -> list[
             name(provider),
             [c for c in clusters if c.provider == provider],
             frame=frame,
-            incident=None,
         )
         for provider in {c.provider for c in clusters}
     ]
-    return sorted(views, key=lambda v: v.name.casefold())
+    return sorted(views, key=lambda v: (v.current.value if v.current else 2, v.name.casefold()))
 
 
 def worst_first(views: Iterable[ProviderView]) -> list[ProviderView]:
-    """Trouble on top, then by name."""
-    return sorted(views, key=lambda v: (_URGENCY.index(v.state), v.name.casefold()))
+    """Trouble on top, then what is just over, then by name."""
+    return sorted(
+        views, key=lambda v: (_URGENCY.index(v.state), v.past is None, v.name.casefold())
+    )
 
 
-def incident_at(provider: str, incidents: Iterable[Incident]) -> Incident | None:
-    """Return the open incident that colours *provider*'s line, the worst one first."""
+def _blames(incident: Incident, provider: str) -> bool:
+    latest = incident.latest
+    return latest.provider == provider and (
+        latest.cause.blames_provider or latest.cause is Cause.POLICY
+    )
+
+
+def _open(incidents: Iterable[Incident]) -> Incident | None:
+    """The open incident that colours a provider's line, the worst one first."""
     rank = {State.CONFIRMED: 0, State.SUSPECTED: 1, State.RECOVERING: 2}
-    mine = [
-        i
+    still = [i for i in incidents if i.is_open]
+    return min(still, key=lambda i: rank[i.state], default=None)
+
+
+def _past(incidents: Iterable[Incident], frame: Frame) -> Incident | None:
+    """The incident closed last, if it was more than a suspicion and its copies are shown."""
+    over = [
+        (i.closed_at, i)
         for i in incidents
-        if i.is_open
-        and i.latest.provider == provider
-        and (i.latest.cause.blames_provider or i.latest.cause is Cause.POLICY)
+        if i.closed_at and i.closed_at > frame.since and State.CONFIRMED in i.states
     ]
-    return min(mine, key=lambda i: rank[i.state], default=None)
+    return max(over, key=lambda pair: pair[0], default=(None, None))[1]
+
+
+def _calm(decided: Iterable[Cluster], troubles: Sequence[Trouble]) -> Share | None:
+    """The share among the copies that were sent outside all *troubles*; None without any."""
+    sizes: Counter[int] = Counter()
+    arrived = 0
+    for cluster in decided:
+        if not any(begin <= cluster.sent_at <= end for begin, end in troubles):
+            sizes[cluster.test_id] += cluster.copies
+            arrived += cluster.copies if cluster.current.is_arrived else 0
+    return share(sizes, arrived)
 
 
 def _state(current: Share | None, incident: Incident | None, *, is_old: bool) -> ProviderState:

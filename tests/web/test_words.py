@@ -199,7 +199,7 @@ CLUSTERS = st.builds(
 @given(st.lists(CLUSTERS, max_size=40))
 def test_a_chart_shows_every_decided_copy_within_its_frame(clusters: list[Cluster]) -> None:
     clusters.sort(key=lambda c: c.sent_at)
-    filled = chart(clusters, axis(clusters, NOW), trouble=None)
+    filled = chart(clusters, axis(clusters, NOW), troubles=())
     assert sum(p.n for p in filled.points) == sum(c.copies for c in clusters if c.counts)
     assert filled.steps <= 26
     points = " ".join(spark(filled, "Gmail").lines).split()
@@ -208,7 +208,7 @@ def test_a_chart_shows_every_decided_copy_within_its_frame(clusters: list[Cluste
 
 def test_a_long_time_without_mail_is_a_gap_in_the_line() -> None:
     clusters = [cluster(h) for h in (70, 68, 66, 6, 4, 2)]
-    assert len(spark(chart(clusters, axis(clusters, NOW), trouble=None), "Gmail").lines) == 2
+    assert len(spark(chart(clusters, axis(clusters, NOW), troubles=()), "Gmail").lines) == 2
 
 
 @given(st.dictionaries(st.sampled_from([p for p in P if p.is_decided]), st.integers(0, 99)))
