@@ -36,9 +36,12 @@ DRAINS = 100
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--jobs", type=int, default=3000)
+    parser.add_argument("--quick", action="store_true", help="200 jobs: only that it runs")
     parser.add_argument("--database", help="in place of a SQLite file; must be empty")
     parser.add_argument("--queue", action="append", help="in place of memory and a file")
     args = parser.parse_args()
+    if args.quick:
+        args.jobs = 200
     with database(args.database) as (engine, folder):
         put_rate = put(engine, args.jobs, "bare")
         bare_rate = mark_bare(engine)
