@@ -100,7 +100,8 @@ class Case:
     def _from_confirmed(self, ending: Turn, now: float) -> Step | None:
         if ending.evidence >= RECOVERS_AT:
             return Step(
-                State.RECOVERING, f"{ending.campaigns} campaigns in a row speak for its end."
+                State.RECOVERING,
+                f"The latest {ending.campaigns} campaigns together say that it is over.",
             )
         if now - self.heard > FORGOTTEN_H:
             return Step(State.CLOSED, "There has been no mail for a week to judge it by.")
@@ -111,7 +112,7 @@ class Case:
             return Step(State.CONFIRMED, "Mail is being lost again.")
         good_for = now - (self.healed if self.healed is not None else now)
         if ending.evidence >= CLOSES_AT and good_for >= CLOSES_AFTER_H:
-            return Step(State.CLOSED, f"{ending.campaigns} campaigns since its end are fine.")
+            return Step(State.CLOSED, f"The {ending.campaigns} campaigns since then bear it out.")
         if now - self.heard > QUIET_H and good_for >= QUIET_H:
             return Step(State.CLOSED, "It has not come back for twelve hours.")
         return None
