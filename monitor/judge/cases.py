@@ -110,10 +110,10 @@ class Case:
     def _from_recovering(self, ending: Turn, relapsing: Turn, now: float) -> Step | None:
         if relapsing.evidence >= RELAPSES_AT:
             return Step(State.CONFIRMED, "Mail is being lost again.")
-        good_for = now - (self.healed if self.healed is not None else now)
-        if ending.evidence >= CLOSES_AT and good_for >= CLOSES_AFTER_H:
+        healed = self.healed if self.healed is not None else now
+        if ending.evidence >= CLOSES_AT and self.heard - healed >= CLOSES_AFTER_H:
             return Step(State.CLOSED, f"The {ending.campaigns} campaigns since then bear it out.")
-        if now - self.heard > QUIET_H and good_for >= QUIET_H:
+        if now - self.heard > QUIET_H:
             return Step(State.CLOSED, "It has not come back for twelve hours.")
         return None
 

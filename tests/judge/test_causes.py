@@ -7,7 +7,8 @@ import pytest
 
 from monitor.core.incidents import Cause, Incident, IncidentEvent, State, fold
 from monitor.core.placements import Placement
-from tests.judge.worlds import LINK, Mail, Trouble, World, at, judged, senders
+from monitor.judge.judge import Judge
+from tests.judge.worlds import LINK, START, Mail, Trouble, World, at, judged, senders
 
 PROVIDERS = ("gmail", "outlook", "microsoft365", "yahoo", "icloud")
 LOOKS = (timedelta(minutes=32), timedelta(minutes=62))
@@ -218,3 +219,28 @@ def test_with_one_sender_it_is_left_open_whose_fault_it_is(providers: tuple[str,
 
     assert [event.cause for event in confirmed(events)] == [Cause.INSUFFICIENT]
     assert "not enough mail of others" in confirmed(events)[0].sentence
+
+
+def test_quiet_time_ends_an_incident_that_was_recovering() -> None:
+    """Nobody mails any more: twelve hours without a relapse are enough."""
+    judge = Judge()
+    healed = world(Trouble(at_yahoo, Placement.SPAM, at(10), at(14)))
+    events = judged(healed.observations(at(15)), judge)
+
+    early = judge.tick(START + at(20))
+    late = judge.tick(START + at(30))
+
+    assert events[-1].state is State.RECOVERING
+    assert early == []
+    assert [event.state for event in late] == [State.CLOSED]
+
+
+def test_an_incident_that_nobody_mails_into_is_closed_after_a_week() -> None:
+    judge = Judge()
+    events = judged(world(trouble(at_yahoo)).observations(at(14)), judge)
+
+    late = judge.tick(START + at(14 + 24 * 8))
+
+    assert events[-1].state is State.CONFIRMED
+    assert [event.state for event in late] == [State.CLOSED]
+    assert "no mail for a week" in late[0].reason
