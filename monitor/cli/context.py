@@ -13,7 +13,8 @@ from sqlmodel import Session, select
 
 from monitor.core.clock import SystemClock
 from monitor.core.errors import BadInputError, SeedwatchError
-from monitor.settings import load_settings
+from monitor.settings import Settings, load_settings
+from monitor.settings.sections import Web
 from monitor.store.columns import saved
 from monitor.store.engine import upgrade
 from monitor.store.tables import OrganisationRow
@@ -50,14 +51,27 @@ class Door(click.Group):
 
 
 @contextmanager
-def open_house(config: Path) -> Iterator[House]:
-    """Wire a Seedwatch from *config*, its database brought up to date."""
-    house = build(load_settings(config), clock=SystemClock(), rng=random.SystemRandom())
+def open_house(config: Path, *, port: int | None = None) -> Iterator[House]:
+    """Wire a Seedwatch from *config*, its database brought up to date.
+
+    Args:
+        port: of the dashboard, if it is another than the configured one.
+    """
+    settings = load_settings(config)
+    if port is not None:
+        settings = on_port(settings, port)
+    house = build(settings, clock=SystemClock(), rng=random.SystemRandom())
     try:
         upgrade(house.engine)
         yield house
     finally:
         house.close()
+
+
+def on_port(settings: Settings, port: int) -> Settings:
+    """Return *settings* with the dashboard, and the links that lead to it, on *port*."""
+    web = Web(**{**settings.web.model_dump(exclude_unset=True), "port": port})
+    return settings.model_copy(update={"web": web})
 
 
 def organisation_id(session: Session) -> int:

@@ -5,13 +5,13 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import click
-from waitress.server import create_server
 
 from monitor.cli.context import TROUBLE, print_json
+from monitor.cli.listening import Listening
 from monitor.core.errors import BadInputError
 from monitor.demo.run import perform, stopwatch
 from monitor.demo.show import Show
@@ -51,15 +51,19 @@ def demo(once: bool, as_json: bool, port: int, keep: Path | None) -> None:
         raise BadInputError("--json", "", "needs --once", remedy="Add --once.")
     started = stopwatch()
     show = Show(sys.stderr if as_json else sys.stdout)
-    with _folder(keep) as folder, set_up(folder, port=port) as stage:
+    with (
+        _dashboard(port, once=once) as listening,
+        _folder(keep) as folder,
+        set_up(folder, port=listening.port if listening else port) as stage,
+    ):
         _open(show, stage)
         found = perform(stage, show)
         seconds = stopwatch() - started
         if as_json:
             print_json(found.as_json(seconds))
         show.say(f"From start to end: {seconds:.0f} seconds.")
-        if not once:
-            _stay(show, stage, port)
+        if listening:
+            _stay(show, stage, listening)
     if not found.story_ok:
         sys.exit(TROUBLE)
 
@@ -73,24 +77,25 @@ def _open(show: Show, stage: Stage) -> None:
     show.say()
 
 
-def _stay(show: Show, stage: Stage, port: int) -> None:
+def _stay(show: Show, stage: Stage, listening: Listening) -> None:
     """Serve the dashboard until Ctrl-C."""
-    try:
-        server = create_server(stage.house.app(banner=BANNER), host="127.0.0.1", port=port)
-    except OSError as error:
-        raise BadInputError(
-            "--port", str(port), f"cannot be used ({error.strerror})", remedy="Try --port 0."
-        ) from error
+    listening.serve(stage.house.app(banner=BANNER))
     show.say()
-    show.say(f"The dashboard: http://127.0.0.1:{server.effective_port}/   (Ctrl-C ends the demo)")
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
+    show.say(f"The dashboard: {listening.url}   (Ctrl-C ends the demo)")
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
         show.say("Good-bye.")
-    finally:
-        server.close()
+
+
+@contextmanager
+def _dashboard(port: int, *, once: bool) -> Iterator[Listening | None]:
+    """The dashboard's port, held before the story begins: nobody shall wait for it in vain."""
+    if once:
+        yield None
+        return
+    with closing(Listening("127.0.0.1", port, field="--port", remedy="Try --port 0.")) as held:
+        yield held
 
 
 @contextmanager

@@ -4,17 +4,15 @@ import logging
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
 
 import click
-from waitress.server import create_server
 
 from monitor.cli.context import config_option, open_house
-from monitor.core.errors import BadInputError
-from monitor.settings import write_config
-from monitor.wiring import House
+from monitor.cli.listening import Listening
+from monitor.settings import load_settings, write_config
 from monitor.wiring.routine import put_routine
 
 
@@ -46,16 +44,19 @@ def init(folder: Path) -> None:
 def serve(config: Path, port: int | None) -> None:
     """Run everything: the dashboard and the worker, until SIGTERM or Ctrl-C."""
     _log()
-    with open_house(config) as house, _until_signal() as stop:
+    web = load_settings(config).web
+    with (
+        closing(_listen(web.host, web.port if port is None else port)) as listening,
+        open_house(config, port=listening.port) as house,
+        _until_signal() as stop,
+    ):
         put_routine(house)
         worker = threading.Thread(target=house.worker().run, args=(stop,), name="worker")
-        server = _server(house, port)
-        web = threading.Thread(target=server.run, name="web", daemon=True)
         worker.start()
-        web.start()
-        click.echo(f"Seedwatch: http://{house.settings.web.host}:{server.effective_port}/")
+        listening.serve(house.app())
+        click.echo(f"Seedwatch: {listening.url}")
         stop.wait()
-        server.close()
+        listening.close()
         worker.join()
 
 
@@ -70,18 +71,9 @@ def worker(config: Path) -> None:
         house.worker().run(stop)
 
 
-def _server(house: House, port: int | None):  # type: ignore[no-untyped-def] # noqa: ANN202
-    web = house.settings.web
-    wanted = web.port if port is None else port
-    try:
-        return create_server(house.app(), host=web.host, port=wanted, threads=8)
-    except OSError as error:
-        raise BadInputError(
-            "web.port",
-            str(wanted),
-            f"cannot be used ({error.strerror})",
-            remedy="Another program listens there: stop it, or choose another with --port.",
-        ) from error
+def _listen(host: str, port: int) -> Listening:
+    remedy = "Another program listens there: stop it, or choose another with --port."
+    return Listening(host, port, field="web.port", remedy=remedy)
 
 
 @contextmanager
@@ -104,3 +96,5 @@ def _log() -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    # It tells of every look at the schema, and so of every question for our health.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
