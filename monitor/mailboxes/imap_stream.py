@@ -73,7 +73,10 @@ class ImapStream:
             ) from error
         except OSError as error:
             self._socket.close()
-            raise self.busy(f"no TLS with {self._endpoint} ({wire.shown(str(error))})") from error
+            raise self.busy(
+                f"no TLS with {self._endpoint} ({wire.shown(str(error))})",
+                remedy="Check the port and security of this seed.",
+            ) from error
 
     def write(self, data: bytes) -> None:
         """Send *data* and count a round trip.
@@ -122,8 +125,8 @@ class ImapStream:
         """Return a sentence about this mailbox."""
         return f"cannot read {self._address}: {problem}."
 
-    def busy(self, problem: str) -> MailboxBusyError:
-        return MailboxBusyError(self.words(problem))
+    def busy(self, problem: str, *, remedy: str = "") -> MailboxBusyError:
+        return MailboxBusyError(self.words(problem), remedy=remedy)
 
     def lost(self, problem: str) -> ConnectionLostError:
         return ConnectionLostError(self.words(problem))
@@ -134,7 +137,10 @@ class ImapStream:
             connection = socket.create_connection(where, timeout=self._timeout_s)
         except (OSError, UnicodeError) as error:
             why = wire.shown(str(error))
-            raise self.busy(f"no connection to {self._endpoint} ({why})") from error
+            raise self.busy(
+                f"no connection to {self._endpoint} ({why})",
+                remedy="Check the host and port of this seed, and that its server runs.",
+            ) from error
         # Without it, what is written in small pieces waits 40 ms for each of them.
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
