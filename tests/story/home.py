@@ -1,0 +1,157 @@
+"""A Seedwatch as somebody has it at home, run in this process by a clock that the test moves."""
+
+import random
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+from sqlmodel import Session, col, select
+
+from monitor.core.clock import ManualClock
+from monitor.core.placements import Sighting
+from monitor.core.seeds import Endpoint, SeedEntry
+from monitor.settings.sections import Database, Reading, Secrets, Sending, Settings
+from monitor.store import jobs, new_tests, schedules, seeds, sightings
+from monitor.store.columns import saved
+from monitor.store.engine import upgrade
+from monitor.store.tables import (
+    CampaignRow,
+    CopyRow,
+    OrganisationRow,
+    SeedListRow,
+    SeedRow,
+    SenderRow,
+    TestRow,
+)
+from monitor.wiring import House, build
+
+LIST = "default"
+READ_WITHIN_S = 20.0
+
+
+def settings_at(folder: Path, smarthost: Endpoint) -> Settings:
+    """What `seedwatch init` and two edited lines make."""
+    return Settings(
+        database=Database(url=f"sqlite:///{folder / 'seedwatch.db'}"),
+        secrets=Secrets(key=(SecretStr(Fernet.generate_key().decode()),)),
+        sending=Sending(
+            host=smarthost.host, port=smarthost.port, security=smarthost.security, timeout_s=10
+        ),
+        reading=Reading(timeout_s=READ_WITHIN_S),
+    )
+
+
+def next_moment(session: Session) -> datetime | None:
+    """When something is due next: work, or the turn of a schedule."""
+    due = [jobs.next_due(session), schedules.next_slot(session)]
+    return min((moment for moment in due if moment is not None), default=None)
+
+
+class Home:
+    """One house, and what a test does in it."""
+
+    def __init__(self, settings: Settings, clock: ManualClock, *, seed: int = 1) -> None:
+        self.clock = clock
+        self.house: House = build(settings, clock=clock, rng=random.Random(seed))
+        upgrade(self.house.engine)
+
+    def close(self) -> None:
+        self.house.close()
+
+    def bring_in(self, entries: Sequence[SeedEntry], *domains: str) -> None:
+        """Make a list of seeds, and a sender with one campaign for each of *domains*."""
+        with Session(self.house.engine) as session:
+            owner = OrganisationRow(name="Default")
+            session.add(owner)
+            session.flush()
+            seeds.import_list(
+                session,
+                entries,
+                organisation_id=saved(owner.id),
+                name=LIST,
+                vault=self.house.vault,
+                now=self.clock.now(),
+            )
+            for domain in domains:
+                _add_campaign(session, saved(owner.id), domain)
+            session.commit()
+
+    def send_test(self, domain: str) -> None:
+        """Make a test of the sender's campaign, due now."""
+        with Session(self.house.engine) as session:
+            campaign = session.exec(select(CampaignRow).where(CampaignRow.name == domain)).one()
+            newest = session.exec(select(SeedListRow)).one()
+            new_tests.create(
+                session,
+                campaign,
+                seed_list_id=saved(newest.id),
+                idempotency_key=f"{domain} {self.clock.now()}",
+                send_at=self.clock.now(),
+                now=self.clock.now(),
+                rng=self.house.rng,
+            )
+            session.commit()
+
+    def live(self, span: timedelta) -> None:
+        """Do all that falls due within *span*, each at its time."""
+        end = self.clock.now() + span
+        with self.house.worker() as worker:
+            while (moment := self._next_moment()) is not None and moment <= end:
+                self.clock.set(moment)
+                worker.drain()
+        self.clock.set(end)
+
+    def _next_moment(self) -> datetime | None:
+        with Session(self.house.engine) as session:
+            return next_moment(session)
+
+    def looks(self) -> dict[str, list[Sighting]]:
+        """What was seen in each seed mailbox, oldest first."""
+        with Session(self.house.engine) as session:
+            copies = session.exec(
+                select(SeedRow.address, CopyRow.id)
+                .join(CopyRow, col(CopyRow.seed_id) == col(SeedRow.id))
+                .order_by(col(CopyRow.id))
+            ).all()
+            seen = sightings.histories(session, [saved(copy) for _, copy in copies])
+        found: dict[str, list[Sighting]] = {}
+        for address, copy in copies:
+            found.setdefault(address, []).extend(seen.get(saved(copy), ()))
+        return found
+
+    def message_ids(self) -> list[str]:
+        with Session(self.house.engine) as session:
+            return list(session.exec(select(CopyRow.message_id).order_by(col(CopyRow.id))).all())
+
+    def tests(self) -> list[TestRow]:
+        with Session(self.house.engine) as session:
+            return list(session.exec(select(TestRow).order_by(col(TestRow.id))).all())
+
+    def work(self) -> jobs.Counts:
+        with Session(self.house.engine) as session:
+            return jobs.counts(session, now=self.clock.now())
+
+
+def _add_campaign(session: Session, owner: int, domain: str) -> None:
+    sender = SenderRow(
+        organisation_id=owner,
+        key=domain,
+        name=domain,
+        from_domain=domain,
+        mail_from=f"bounces@{domain}",
+        dkim_domain=domain,
+    )
+    session.add(sender)
+    session.flush()
+    session.add(
+        CampaignRow(
+            organisation_id=owner,
+            sender_id=saved(sender.id),
+            name=domain,
+            from_address=f"hello@{domain}",
+            subject="What is new in March",
+            text=f"Read it at https://{domain}/march",
+        )
+    )
