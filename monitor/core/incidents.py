@@ -39,6 +39,10 @@ class Direction(StrEnum):
     BETTER = "better"  # a filter that stops filtering is an incident too
 
 
+# A suspicion is shown, not told: it may pass. Recovering is shown too; people are told
+# once it is over, so that nobody is told twice by an incident that comes back.
+TOLD = frozenset({State.CONFIRMED, State.CLOSED})
+
 # A relabelling repeats the present state, so each state may follow itself.
 NEXT: Mapping[State, frozenset[State]] = {
     State.SUSPECTED: frozenset({State.SUSPECTED, State.CONFIRMED, State.CLOSED}),

@@ -16,6 +16,7 @@ from monitor.store.tables import CopyRow, LinkCheckRow, SeedRow
 # the provider judges it anew on every click.
 AGAIN = tuple(timedelta(hours=h) for h in (2, 8, 24))
 BODY_LIMIT = 256 * 1024  # bytes of a copy that are read for its links
+MAX_URL = 2000
 LINKS = 3  # of one copy that are followed
 
 
@@ -46,11 +47,12 @@ def check(
     """
     test_id, provider, look = int(args["test"]), str(args["provider"]), int(args["look"])
     links = _known_links(session, test_id, provider)
+    copy = session.get_one(CopyRow, int(args["copy"]))
+    seed = session.get_one(SeedRow, copy.seed_id)
+    message_id = copy.message_id
+    session.commit()  # no transaction stays open while we are on the network
     if not links:
-        copy = session.get_one(CopyRow, int(args["copy"]))
-        seed = session.get_one(SeedRow, copy.seed_id)
-        session.commit()
-        raw = edges.open_mailbox(seed).read(copy.message_id, limit=BODY_LIMIT)
+        raw = edges.open_mailbox(seed).read(message_id, limit=BODY_LIMIT)
         read = dict.fromkeys(edges.read_links(raw or b""))  # text and HTML repeat each other
         links = [url for url in read if _is_rewritten(url, link_hosts)][:LINKS]
     verdicts = [edges.checker.check(url, link_hosts=link_hosts) for url in links]
@@ -78,6 +80,9 @@ def _known_links(session: Session, test_id: int, provider: str) -> list[str]:
 
 
 def _is_rewritten(url: str, link_hosts: tuple[str, ...]) -> bool:
+    """Does *url* lead to the provider's own host? One too long to be kept whole is left alone."""
+    if len(url) > MAX_URL:
+        return False
     try:
         host = (urlsplit(url).hostname or "").lower()
     except ValueError:  # not a URL that anybody could click
@@ -89,7 +94,7 @@ def _row(verdict: LinkVerdict, test_id: int, provider: str, clock: Clock) -> Lin
     return LinkCheckRow(
         test_id=test_id,
         provider=provider,
-        url=verdict.url[:2000],
+        url=verdict.url,
         state=verdict.state,
         rewritten=verdict.rewritten,
         detail=verdict.detail[:500],

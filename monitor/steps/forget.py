@@ -31,5 +31,7 @@ def forget(session: Session, *, now: datetime, keep_headers_for: timedelta) -> i
         .values(headers=b"")
         .execution_options(synchronize_session=False)
     )
-    jobs.forget_done(session, before=now - DONE_JOBS_FOR, limit=BATCH)
+    gone = jobs.forget_done(session, before=now - DONE_JOBS_FOR, limit=BATCH)
+    if max(len(old), gone) == BATCH:
+        jobs.put(session, "forget", {}, unique_key="forget:more", due_at=now)
     return len(old)

@@ -1,5 +1,6 @@
 """Judge: feed what was observed to the judge, and write down what it says."""
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,10 +11,12 @@ from sqlmodel import Session, col
 
 from monitor.core.clock import Clock
 from monitor.core.errors import AgainLaterError
-from monitor.core.incidents import IncidentEvent
+from monitor.core.incidents import TOLD, IncidentEvent
 from monitor.judge.judge import Judge
 from monitor.store import incidents, jobs, observations
 from monitor.store.verdict_tables import JudgeStateRow
+
+log = logging.getLogger(__name__)
 
 SCOPE = "all"
 SNAPSHOT_EVERY = 500  # observations; a restart replays at most so many
@@ -38,11 +41,25 @@ class Bench:
         are written already, and are dropped.
         """
         if self.judge is None or self.judged_id != state.judged_id:
-            self.judge = self.make(state.body or None)
-            for _, seen in observations.after(session, state.observation_id, until=state.judged_id):
+            self.judge, known = self._restore(state)
+            for _, seen in observations.after(session, known, until=state.judged_id):
                 self.judge.observe(seen)
             self.judged_id = state.judged_id
         return self.judge
+
+    def _restore(self, state: JudgeStateRow) -> tuple[Judge, int]:
+        """Return a judge, and up to which observation it knows them all.
+
+        A snapshot that this version of the judge cannot read is no loss: the observations
+        are all there.
+        """
+        if not state.body:
+            return self.make(None), 0
+        try:
+            return self.make(state.body), state.observation_id
+        except ValueError as error:
+            log.warning("the judge's snapshot cannot be read (%s); replaying everything", error)
+            return self.make(None), 0
 
 
 def judge(session: Session, bench: Bench, clock: Clock) -> list[IncidentEvent]:
@@ -55,10 +72,10 @@ def judge(session: Session, bench: Bench, clock: Clock) -> list[IncidentEvent]:
         state = _state(session, clock)
         events: list[IncidentEvent] = []
         sitting = bench.sit(session, state)
+        bench.judged_id = -1  # until our own commit is certain, this judge is not to be reused
         newest = state.judged_id
         for newest, seen in observations.after(session, state.judged_id):  # noqa: B007
             events.extend(sitting.observe(seen))
-        bench.judged_id = -1  # holds until our own commit is certain
         _write(session, events, clock)
         _advance(session, state, newest, sitting, clock)
         session.commit()
@@ -76,9 +93,13 @@ def _state(session: Session, clock: Clock) -> JudgeStateRow:
 
 
 def _write(session: Session, events: list[IncidentEvent], clock: Clock) -> None:
-    """Write every event; people are told of an incident only as the last of them leaves it."""
-    newest = {event.incident: incidents.append(session, event) for event in events}
-    for row in newest.values():
+    """Write every event. People are told how a turn leaves an incident, not each step to it."""
+    told = {}
+    for event in events:
+        row = incidents.append(session, event)
+        if event.state in TOLD:
+            told[event.incident] = row
+    for row in told.values():
         jobs.put(
             session, "warn", {"event": row.id}, unique_key=f"warn:{row.id}", due_at=clock.now()
         )

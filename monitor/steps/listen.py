@@ -1,25 +1,32 @@
 """Listen: keep what a provider publishes about itself."""
 
+import logging
 from collections.abc import Sequence
 
 from sqlmodel import Session, col, select
 
 from monitor.core.clock import Clock
+from monitor.core.errors import SeedwatchError
 from monitor.core.ports import Advisory, StatusFeed
 from monitor.store.verdict_tables import AdvisoryRow
+
+log = logging.getLogger(__name__)
 
 
 def listen(session: Session, feeds: Sequence[StatusFeed], clock: Clock) -> int:
     """Ask every feed and keep each new version of an advisory; return how many are new.
 
-    Raises:
-        AgainLaterError, PersonNeededError: from the first feed that failed; what came
-            before it is kept.
+    A feed that fails is said so in the log and keeps no other from being read: the next
+    turn comes in minutes anyway.
     """
     new = 0
     for feed in feeds:
-        for advisory in feed.advisories():
-            new += _keep(session, advisory, clock)
+        try:
+            published = feed.advisories()
+        except SeedwatchError as error:
+            log.warning("the feed %s cannot be read: %s", feed.name, error)
+            continue
+        new += sum(_keep(session, advisory, clock) for advisory in published)
         session.commit()
     return new
 

@@ -105,6 +105,7 @@ def _write(
 ) -> None:
     """Write a sighting for each look, and the evidence of copies found for the first time."""
     facts = _new_facts(session, seed, done, rules)
+    checked = sightings.tests_with_evidence(session, seed.provider, {d.copy.test_id for d in done})
     sightings.add(
         session,
         [(look.copy.copy_id, _sighting(look, facts, rules, now)) for look in done],
@@ -115,7 +116,7 @@ def _write(
         sightings.keep_evidence(
             session, look.copy.copy_id, look.found, facts[look.copy.copy_id], now=now
         )
-        if seed.provider in rules.rewriting_providers:
+        if seed.provider in rules.rewriting_providers and look.copy.test_id not in checked:
             _put_check(session, seed, look.copy, now)
 
 

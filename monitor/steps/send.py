@@ -1,13 +1,19 @@
 """Send: hand over the copies of one test at one provider."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
 from monitor.core.campaigns import Campaign, Handover, Letter, Outcome
 from monitor.core.clock import Clock
-from monitor.core.errors import AgainLaterError
+from monitor.core.errors import (
+    AgainLaterError,
+    BadInputError,
+    PersonNeededError,
+    TransportRefusedError,
+)
 from monitor.core.placements import LADDER, Placement, Sighting
 from monitor.core.ports import Transport
 from monitor.store import handovers, looks, placement_tests, sightings
@@ -22,13 +28,21 @@ BACK_OFF = tuple(timedelta(minutes=m) for m in (3, 7, 15, 30, 60, 120, 240, 480,
 Compose = Callable[[Campaign, str, str, str, str, datetime], Letter]
 
 
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What sending needs from outside."""
+
+    transport: Transport
+    compose: Compose
+
+
 def send(
     session: Session,
     *,
     test_id: int,
     provider: str,
-    transport: Transport,
-    compose: Compose,
+    attempt: int,
+    outside: Outside,
     clock: Clock,
 ) -> None:
     """Hand over what is owed, one copy at a time, each written down before and after.
@@ -36,16 +50,28 @@ def send(
     A commit stands between any two copies, so that a crash leaves at most one in doubt; a
     copy in doubt is never sent again: looking tells whether it went out.
 
+    A mail server that refuses us altogether is tried for as long as one that defers; then,
+    as for a message that cannot be composed, the copies are `unknown`, with the reason.
+
+    Args:
+        attempt: number of this attempt at this work, from 1.
+
     Raises:
         AgainLaterError: some copies were deferred; the rest is done.
     """
     handovers.resolve_doubts(session, test_id, provider, now=clock.now())
     owed = handovers.owed(session, test_id, provider)
-    letters = _letters(session, test_id, owed, compose, clock)
     waiting = 0
     try:
-        for copy, handover in _hand_over(session, owed, letters, transport, clock):
+        letters = _letters(session, test_id, owed, outside.compose, clock)
+        for copy, handover in _hand_over(session, owed, letters, outside.transport, clock):
             waiting += _settle(session, copy, handover, clock.now())
+    except TransportRefusedError as error:
+        if attempt <= len(BACK_OFF):
+            raise AgainLaterError(error.what, retry_after=BACK_OFF[attempt - 1]) from error
+        _give_up(session, test_id, provider, error, clock.now())
+    except BadInputError as error:
+        _give_up(session, test_id, provider, error, clock.now())
     finally:  # also if the server refuses us midway: what is out must be looked for
         for seed_id in handovers.unwatched(session, test_id, provider):
             looks.put(session, seed_id, provider, due_at=clock.now() + LADDER[0])
@@ -56,6 +82,15 @@ def send(
             f"{provider} deferred {waiting} of {len(owed)} copies.",
             retry_after=BACK_OFF[min(attempts, len(BACK_OFF) - 1)],
         )
+
+
+def _give_up(
+    session: Session, test_id: int, provider: str, error: PersonNeededError, now: datetime
+) -> None:
+    """What was never handed over says nothing about the provider: `unknown`, and why."""
+    left = handovers.owed(session, test_id, provider)
+    verdict = Sighting(now, Placement.UNKNOWN, reason=f"not sent: {error.what}")
+    sightings.add(session, [(copy.copy_id, verdict) for copy in left])
 
 
 def _letters(
@@ -80,6 +115,7 @@ def _hand_over(
     transport: Transport,
     clock: Clock,
 ) -> Iterator[tuple[OwedCopy, Handover]]:
+    session.commit()  # no transaction stays open while we connect
     outcomes = transport.send(letters)
     for copy in owed:
         attempt = handovers.begin(session, copy, now=clock.now())

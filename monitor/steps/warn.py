@@ -5,15 +5,12 @@ from collections.abc import Sequence
 from sqlmodel import Session
 
 from monitor.core.clock import Clock
-from monitor.core.incidents import Cause, IncidentEvent, State
+from monitor.core.incidents import TOLD, Cause, IncidentEvent, State
 from monitor.store import alerts, incidents, jobs
 from monitor.store.columns import saved
 from monitor.store.tables import RouteRow
 from monitor.store.verdict_tables import AlertRow, IncidentEventRow
 
-# A suspicion is shown, not told: it may pass. Recovering is shown too; people are told
-# once it is over, so that nobody is told twice by an incident that comes back.
-TOLD = frozenset({State.CONFIRMED, State.CLOSED})
 # Trouble of the operator, not of senders: shown on the dashboard.
 INTERNAL = frozenset({Cause.SEED, Cause.MONITOR, Cause.INSUFFICIENT})
 

@@ -76,11 +76,13 @@ def first_message_id(session: Session, incident: str, route_id: int) -> str:
 
 
 def was_told(session: Session, incident: str, route_id: int) -> bool:
-    """Has this route been owed any alert about this incident?"""
+    """Has any alert about this incident reached this route?"""
     return (
         session.exec(
             select(AlertRow.id).where(
-                col(AlertRow.incident) == incident, col(AlertRow.route_id) == route_id
+                col(AlertRow.incident) == incident,
+                col(AlertRow.route_id) == route_id,
+                col(AlertRow.sent_at).is_not(None),
             )
         ).first()
         is not None

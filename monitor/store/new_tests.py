@@ -1,18 +1,23 @@
 """New tests: a campaign becomes a placement test, with its copies and the work due for it."""
 
 import random
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session
 
 from monitor.core.errors import BadInputError
 from monitor.core.observations import JUDGED
+from monitor.core.placements import LADDER
 from monitor.evidence import stamp
 from monitor.evidence.features import features
 from monitor.store import jobs, placement_tests, seeds
 from monitor.store.columns import saved
 from monitor.store.tables import CampaignRow, SenderRow, TestRow
+
+# After the last rung of the ladder: time for copies that were deferred for a day, and for
+# looks that were late.
+ENDS_AFTER = timedelta(hours=30)
 
 
 def create(  # noqa: PLR0913 - a test is made of just these
@@ -33,6 +38,9 @@ def create(  # noqa: PLR0913 - a test is made of just these
     Raises:
         BadInputError: the seed list is empty.
     """
+    earlier = placement_tests.by_key(session, campaign.organisation_id, idempotency_key)
+    if earlier is not None:
+        return earlier
     sender = session.get_one(SenderRow, campaign.sender_id)
     members = seeds.of_list(session, seed_list_id)
     if not members:
@@ -57,14 +65,18 @@ def create(  # noqa: PLR0913 - a test is made of just these
         members,
         name_copy=lambda number: stamp.message_id(token, number, sender.from_domain),
     )
-    jobs.put(
-        session,
-        "observe",
-        {"test": test.id, "look": 0},
-        unique_key=f"observe:{test.id}:0",
-        due_at=test.send_at + JUDGED[0],
-    )
+    _put_ends(session, test)
     return test
+
+
+def _put_ends(session: Session, test: TestRow) -> None:
+    """Put what a test needs besides sending: its first judgement, and its end."""
+    for kind, args, due_at in (
+        ("observe", {"test": test.id, "look": 0}, test.send_at + JUDGED[0]),
+        ("end", {"test": test.id}, test.send_at + LADDER[-1] + ENDS_AFTER),
+    ):
+        key = ":".join([kind, *map(str, args.values())])
+        jobs.put(session, kind, args, unique_key=key, due_at=due_at)
 
 
 def _features(campaign: CampaignRow, sender: SenderRow) -> frozenset[str]:

@@ -6,22 +6,23 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func
+from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
-from monitor.core.campaigns import Outcome
 from monitor.core.observations import Observation
 from monitor.core.placements import Placement
 from monitor.store.columns import saved
 from monitor.store.tables import (
     CampaignRow,
     CopyRow,
-    HandoverRow,
     SeedRow,
     SenderRow,
     SightingRow,
     TestRow,
 )
 from monitor.store.verdict_tables import ObservationRow
+
+ORDER_LOCK = 7_315_022  # any number, as long as every Seedwatch uses the same
 
 
 @dataclass(slots=True)
@@ -42,6 +43,7 @@ def observe(session: Session, test_id: int, *, now: datetime) -> list[Observatio
         .join(SenderRow, col(SenderRow.id) == col(CampaignRow.sender_id))
         .where(col(TestRow.id) == test_id)
     ).one()
+    _queue_up(session)
     looks = _looks_so_far(session, test_id)
     new = []
     for provider, cluster in sorted(_clusters(session, test_id).items()):
@@ -67,6 +69,16 @@ def observe(session: Session, test_id: int, *, now: datetime) -> list[Observatio
         new.append(row)
     session.flush()
     return new
+
+
+def _queue_up(session: Session) -> None:
+    """Let observations be committed in the order of their ids, as the judge reads them.
+
+    PostgreSQL hands out ids before the commit, so that a lower one may become visible after
+    a higher one was judged, and would never be. SQLite has one writer at a time anyway.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(sql_select(func.pg_advisory_xact_lock(ORDER_LOCK)))
 
 
 def after(
@@ -122,23 +134,6 @@ def _latest_placements(session: Session, test_id: int) -> dict[int, tuple[Placem
         if row.placement is not Placement.UNKNOWN or row.copy_id not in found:
             found[row.copy_id] = (row.placement, row.contaminated)
     return found
-
-
-def is_handed_over(session: Session, test_id: int) -> bool:
-    """Has any copy of the test left the house?"""
-    return (
-        session.exec(
-            select(HandoverRow.id)
-            .join(CopyRow, col(CopyRow.id) == col(HandoverRow.copy_id))
-            .where(
-                col(CopyRow.test_id) == test_id,
-                col(HandoverRow.outcome).in_(
-                    [Outcome.ACCEPTED, Outcome.UNCERTAIN, Outcome.REJECTED]
-                ),
-            )
-        ).first()
-        is not None
-    )
 
 
 def _decode(row: ObservationRow) -> Observation:

@@ -1,6 +1,6 @@
 """Copies under watch, and the looks at them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from monitor.core.campaigns import Found, Outcome
-from monitor.core.placements import LADDER, Sighting, next_look
+from monitor.core.placements import LADDER, Placement, Sighting, next_look
 from monitor.store.tables import CopyRow, EvidenceRow, HandoverRow, SightingRow, TestRow
 
 _CHUNK = 500  # ids in one IN (...), below every database's limit
@@ -96,6 +96,24 @@ def histories(session: Session, copy_ids: Sequence[int]) -> dict[int, list[Sight
     return found
 
 
+def undecided(session: Session, test_id: int) -> list[tuple[int, str]]:
+    """Return the copies of a test of which no look has ever told anything, and why."""
+    told = sql_select(SightingRow.copy_id).where(  # type: ignore[call-overload]
+        col(SightingRow.placement).not_in([Placement.PENDING])
+    )
+    rows = session.execute(
+        sql_select(col(CopyRow.id), func.max(col(HandoverRow.outcome)))
+        .outerjoin(HandoverRow, col(HandoverRow.copy_id) == col(CopyRow.id))
+        .where(col(CopyRow.test_id) == test_id, col(CopyRow.id).not_in(told))
+        .group_by(col(CopyRow.id))
+        .order_by(col(CopyRow.id))
+    )
+    return [
+        (copy_id, "nobody looked in time" if outcome else "this copy was never handed over")
+        for copy_id, outcome in rows
+    ]
+
+
 def add(session: Session, looks: Iterable[tuple[int, Sighting]]) -> int:
     """Write *looks*, as (copy id, sighting); return how many. Core insert: 11 times the ORM."""
     rows = [
@@ -127,6 +145,18 @@ def with_evidence(session: Session, copy_ids: Sequence[int]) -> set[int]:
             ).all()
         )
     return found
+
+
+def tests_with_evidence(session: Session, provider: str, test_ids: Collection[int]) -> set[int]:
+    """Return those of *test_ids* of which some copy at *provider* was found already."""
+    return set(
+        session.exec(
+            select(CopyRow.test_id)
+            .join(EvidenceRow, col(EvidenceRow.copy_id) == col(CopyRow.id))
+            .where(col(CopyRow.provider) == provider, col(CopyRow.test_id).in_(test_ids))
+            .distinct()
+        ).all()
+    )
 
 
 def keep_evidence(

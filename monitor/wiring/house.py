@@ -1,12 +1,12 @@
 """A wired Seedwatch, ready to work and to show."""
 
 import random
-import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask
 from sqlalchemy import Engine
@@ -18,7 +18,6 @@ from monitor.judge.judge import Judge
 from monitor.settings import Settings
 from monitor.steps.judge import Bench
 from monitor.store import seeds
-from monitor.store.columns import saved
 from monitor.store.engine import open_engine
 from monitor.store.secrets import Vault
 from monitor.store.tables import SeedRow
@@ -26,37 +25,11 @@ from monitor.web.app import create_app
 from monitor.web.parts import Parts
 from monitor.wiring.edges import Edges, edges_from
 from monitor.wiring.facts import load_facts
+from monitor.wiring.mailboxes import KeptMailboxes
 from monitor.wiring.work import handlers
 from monitor.worker import Worker
 
-
-@dataclass(slots=True)
-class KeptMailboxes:
-    """Mailboxes that stay connected between looks: a later look costs one round trip."""
-
-    make: Callable[[SeedRow], Mailbox]
-    _kept: dict[int, tuple[tuple[object, ...], Mailbox]] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def get(self, seed: SeedRow) -> Mailbox:
-        """Return the mailbox of *seed*; a new one if the seed's row has changed."""
-        mark = (seed.address, seed.username, seed.secret, seed.host, seed.port, seed.reader)
-        with self._lock:
-            known = self._kept.get(saved(seed.id))
-            if known is not None and known[0] == mark:
-                return known[1]
-            mailbox = self.make(seed)
-            self._kept[saved(seed.id)] = (mark, mailbox)
-        if known is not None:
-            known[1].close()
-        return mailbox
-
-    def close(self) -> None:
-        """Close every connection."""
-        with self._lock:
-            for _, mailbox in self._kept.values():
-                mailbox.close()
-            self._kept.clear()
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +55,16 @@ class House:
                 facts=self.facts,
                 banner=banner,
                 templates_dir=self.settings.data.templates_dir,
+                hosts=self._names(),
             )
         )
+
+    def _names(self) -> tuple[str, ...]:
+        """Under which names the pages may be asked for: ours, and that of a proxy before us."""
+        public = urlsplit(self.settings.web.base_url).hostname or ""
+        host = self.settings.web.host
+        names = {*LOOPBACK, f"[{host}]" if ":" in host else host, public}
+        return tuple(sorted(names - {""}))
 
     def worker(self) -> Worker:
         """Make a worker for every kind of job."""

@@ -14,12 +14,13 @@ from monitor.evidence.compose import compose
 from monitor.evidence.facts import facts
 from monitor.evidence.links import links
 from monitor.steps.check import LinkEdges, check
+from monitor.steps.end import end
 from monitor.steps.forget import forget
 from monitor.steps.judge import judge
 from monitor.steps.listen import listen
 from monitor.steps.observe import observe
 from monitor.steps.read import ReadingRules, read
-from monitor.steps.send import send
+from monitor.steps.send import Outside, send
 from monitor.steps.start import start
 from monitor.steps.tell import tell
 from monitor.steps.warn import warn
@@ -45,6 +46,7 @@ def handlers(house: "House") -> Mapping[str, Handler]:
         "tell": partial(_tell, house),
         "listen": partial(_listen, house),
         "forget": partial(_forget, house),
+        "end": partial(_end, house),
     }
 
 
@@ -57,8 +59,8 @@ def _send(house: "House", session: Session, job: Job) -> None:
         session,
         test_id=job.args["test"],
         provider=job.args["provider"],
-        transport=house.edges.transport,
-        compose=_compose,
+        attempt=job.attempt,
+        outside=Outside(house.edges.transport, _compose),
         clock=house.clock,
     )
 
@@ -147,6 +149,10 @@ def _write(house: "House", event: IncidentEvent, recipient: str) -> tuple[str, s
 def _listen(house: "House", session: Session, job: Job) -> None:
     del job
     listen(session, house.edges.feeds, house.clock)
+
+
+def _end(house: "House", session: Session, job: Job) -> None:
+    end(session, test_id=job.args["test"], now=house.clock.now())
 
 
 def _forget(house: "House", session: Session, job: Job) -> None:

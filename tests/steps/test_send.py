@@ -7,9 +7,9 @@ import pytest
 from sqlmodel import Session, select
 
 from monitor.core.campaigns import Campaign, Handover, Letter, Outcome, SmtpReply
-from monitor.core.errors import AgainLaterError
+from monitor.core.errors import AgainLaterError, TransportRefusedError
 from monitor.core.placements import Placement
-from monitor.steps.send import BACK_OFF, send
+from monitor.steps.send import BACK_OFF, Outside, send
 from monitor.store.tables import HandoverRow, SightingRow, TestRow
 from monitor.store.work_tables import JobRow
 from tests.steps.world import World
@@ -48,18 +48,18 @@ def plainly(*args: object) -> Letter:
     return Letter(str(message_id), str(mail_from), str(recipient), b"Subject: x\r\n\r\n")
 
 
-Go = Callable[[TestRow, Scripted], None]
+Go = Callable[..., None]
 
 
 @pytest.fixture
 def go(world: World, session: Session) -> Go:
-    def run(test: TestRow, transport: Scripted) -> None:
+    def run(test: TestRow, transport: Scripted, attempt: int = 1) -> None:
         send(
             session,
             test_id=test.id or 0,
             provider="gmail",
-            transport=transport,
-            compose=plainly,
+            attempt=attempt,
+            outside=Outside(transport, plainly),
             clock=world.clock,
         )
         session.commit()
@@ -182,3 +182,27 @@ def test_copies_that_were_out_before_a_crash_are_looked_for(
     assert {job.args["seed"] for job in looks_due(session)} == {
         copy.seed_id for copy in world.copies(test)
     }
+
+
+class Refuses(Scripted):
+    """A mail server that takes nothing from us."""
+
+    def send(self, letters: Sequence[Letter]) -> Iterator[Handover]:
+        raise TransportRefusedError("the server refused our password.")
+
+
+def test_a_server_that_refuses_us_is_tried_again_like_one_that_defers(
+    world: World, session: Session, go: Go
+) -> None:
+    with pytest.raises(AgainLaterError) as again:
+        go(world.new_test(), Refuses())
+    assert again.value.retry_after == BACK_OFF[0]
+
+
+def test_after_a_day_of_refusals_the_copies_are_unknown_with_the_reason(
+    world: World, session: Session, go: Go
+) -> None:
+    go(world.new_test(), Refuses(), attempt=len(BACK_OFF) + 1)
+    rows = session.exec(select(SightingRow)).all()
+    assert {row.placement for row in rows} == {Placement.UNKNOWN}
+    assert {row.reason for row in rows} == {"not sent: the server refused our password."}

@@ -8,12 +8,15 @@ from datetime import timedelta
 from sqlmodel import Session, select
 
 from monitor.core.campaigns import Found, Wanted
+from monitor.core.errors import AgainLaterError
+from monitor.core.placements import Placement, Sighting
 from monitor.core.ports import Advisory, LinkState, LinkVerdict
 from monitor.steps.check import LinkEdges, check
+from monitor.steps.end import end
 from monitor.steps.forget import forget
 from monitor.steps.listen import listen
 from monitor.steps.start import start
-from monitor.store import sightings
+from monitor.store import jobs, sightings
 from monitor.store.tables import EvidenceRow, LinkCheckRow, TestRow
 from monitor.store.verdict_tables import AdvisoryRow
 from monitor.store.work_tables import JobRow
@@ -154,3 +157,51 @@ def test_old_headers_are_forgotten_and_what_they_said_stays(world: World, sessio
     session.commit()
     row = session.exec(select(EvidenceRow)).one()
     assert (row.headers, row.facts) == (b"", {"spf": "pass"})
+
+
+def test_a_test_ends_with_a_word_on_every_copy(world: World, session: Session) -> None:
+    test = world.new_test()
+    first, second, third = (copy.id or 0 for copy in world.copies(test))
+    sightings.add(session, [(first, Sighting(world.clock.now(), Placement.INBOX))])
+    sightings.add(session, [(second, Sighting(world.clock.now(), Placement.PENDING))])
+    session.commit()
+    world.later(hours=110)
+    assert end(session, test_id=test.id or 0, now=world.clock.now()) == 2
+    past = sightings.histories(session, [first, second, third])
+    assert [past[copy][-1].placement for copy in (first, second, third)] == [
+        Placement.INBOX,
+        Placement.UNKNOWN,
+        Placement.UNKNOWN,
+    ]
+    assert end(session, test_id=test.id or 0, now=world.clock.now()) == 0
+
+
+def test_forgetting_goes_on_until_nothing_old_is_left(world: World, session: Session) -> None:
+    for number in range(1200):
+        jobs.put(session, "old", {}, unique_key=f"old:{number}", due_at=world.clock.now())
+    lease = timedelta(minutes=1)
+    for job in jobs.claim(session, now=world.clock.now(), lease=lease, limit=2000, kinds={"old"}):
+        jobs.begin(session, job.id, job.attempt, now=world.clock.now(), lease=lease)
+        assert jobs.finish(session, job, now=world.clock.now())
+    session.commit()
+    world.later(days=8)
+    forget(session, now=world.clock.now(), keep_headers_for=timedelta(days=30))
+    session.commit()
+    assert len(session.exec(select(JobRow).where(JobRow.kind == "forget")).all()) == 1
+
+
+def test_a_feed_that_fails_keeps_no_other_from_being_read(world: World, session: Session) -> None:
+    class Silent:
+        name = "silent"
+
+        def advisories(self) -> list[Advisory]:
+            raise AgainLaterError("no answer")
+
+    class Speaking:
+        name = "speaking"
+
+        def advisories(self) -> list[Advisory]:
+            now = world.clock.now()
+            return [Advisory("EX1", "microsoft365", "t", "", now, None, now, now, False)]
+
+    assert listen(session, [Silent(), Speaking()], world.clock) == 1

@@ -103,11 +103,17 @@ def test_a_new_cause_is_told_again(world: World) -> None:
 
 
 def test_the_end_is_told_to_those_who_heard_of_the_beginning(world: World) -> None:
-    happens(world, event(world.clock.now()))
+    (opened,) = happens(world, event(world.clock.now()))
+    deliver(world, opened, Channel())
     add_stranger(world)
     everybody = ("news.example.org", "calm.example.org")
     owed = happens(world, event(world.clock.now(), state=State.CLOSED, hit=everybody))
     assert len(owed) == 1
+
+
+def test_nobody_hears_of_the_end_of_what_they_never_heard_of(world: World) -> None:
+    happens(world, event(world.clock.now()))  # owed, and not delivered
+    assert happens(world, event(world.clock.now(), state=State.CLOSED)) == []
 
 
 def test_a_sender_incident_is_told_to_that_sender_alone(world: World) -> None:
