@@ -12,6 +12,7 @@ from monitor.judge.likelihood import Likelihood
 FRESH_H = 8.0  # a copy that is still there later than this says little about removal now
 SETTLE_H = 1.0  # younger copies may still be taken away: not yet a sign of health
 REGION_STANDS_OUT = 1.0  # nats; by chance alone some region is always a little worse
+REMOVED_EVERYWHERE_ODDS = -3.5  # before any is seen: three campaigns in a hundred
 MOST_COPIES = 200  # of one cluster; more would not be more evidence
 MOST_FEATURES = 32
 LONGEST = 253  # characters of a name that we keep: the longest domain name
@@ -91,11 +92,20 @@ class Change:
 
 @dataclass(slots=True)
 class Balance:
-    """What all clusters of one test say together; worked out when it is asked for."""
+    """What the clusters of one test say together about its failing everywhere."""
 
+    odds: float = 0.0  # log odds before any cluster is seen
+    clusters: "dict[str, Cluster]" = field(default_factory=dict)  # by provider
+    is_current: bool = False
     arrivals: float = 0.0
     removals: float = 0.0
-    is_current: bool = False
+
+    def weigh(self) -> None:
+        """Bring the sums up to date, if a cluster has changed."""
+        if not self.is_current:
+            self.arrivals = sum(c.arrival_says for c in self.clusters.values())
+            self.removals = sum(c.removal_says for c in self.clusters.values())
+            self.is_current = True
 
 
 @dataclass(slots=True)
@@ -121,6 +131,7 @@ class Cluster:
     arrival: Likelihood | None = None
     removal: Likelihood | None = None
     both: Likelihood | None = None
+    is_bad: bool = False
     explained: dict[str, float] = field(default_factory=dict)  # by incident: probability
     arrival_says: float = 0.0  # log ratio for its campaign failing everywhere, ...
     removal_says: float = 0.0  # ... or being removed everywhere
@@ -131,13 +142,6 @@ class Cluster:
     def is_blind(self) -> bool:
         """We could not look for any of its copies."""
         return not self.fates and self.unknown > 0
-
-    @property
-    def is_bad(self) -> bool:
-        """Is trouble the likelier explanation of what became of its copies, or of a region's?"""
-        seen = (self.arrival, self.removal)
-        wholly = any(likelihood is not None and likelihood.is_bad for likelihood in seen)
-        return wholly or any(ratio > REGION_STANDS_OUT for ratio in self.regional.values())
 
     @property
     def met(self) -> float:
@@ -187,6 +191,9 @@ class Cluster:
             if arrived and counts.was_watched:
                 self.removal = likelihood.removal(counts.moved, arrived)
                 self.both = likelihood.together(self.arrival, self.removal)
+        # Is trouble the likelier explanation of what became of its copies, or of a region's?
+        wholly = any(seen is not None and seen.is_bad for seen in (self.arrival, self.removal))
+        self.is_bad = wholly or any(r > REGION_STANDS_OUT for r in regional.values())
         self.weigh()
 
     def explain(self, explained: dict[str, float]) -> None:
@@ -213,6 +220,22 @@ class Cluster:
         if self.both is None or self.moved is None:
             return on_arrival
         return max(on_arrival, self.both.loss(fails_everywhere, partial=partial))
+
+    @property
+    def everywhere_odds(self) -> float:
+        """Log odds, from the other providers, that its campaign fails wherever it goes."""
+        self.balance.weigh()
+        return self.balance.odds + self.balance.arrivals - self.arrival_says
+
+    @property
+    def removed_odds(self) -> float:
+        """Log odds, from the other providers, that its campaign is removed everywhere."""
+        self.balance.weigh()
+        return REMOVED_EVERYWHERE_ODDS + self.balance.removals - self.removal_says
+
+    @property
+    def fails_everywhere(self) -> float:
+        return likelihood.probability(self.everywhere_odds)
 
     def beyond(self, loss: float, *, beside: str = "") -> float:
         """What is left of *loss*, log odds of trouble, beyond what known incidents explain.

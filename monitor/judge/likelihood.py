@@ -5,7 +5,7 @@ beta-binomial with intra-cluster correlation and never as independent votes.
 """
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 CORRELATION = 0.12  # of copies in one cluster; twelve such copies are worth five
 REMOVAL_CORRELATION = 0.3  # harmless moves come in whole clusters
@@ -20,6 +20,7 @@ STAYS = 0.996  # copies that nobody removes
 STAYS_DIPPED = 0.98
 REMOVAL_MISSES = 0.6  # clusters that a removal campaign passes by
 WAYS = (0.4, 0.2, 0.4)  # of incidents that do both: on arrival only, later only, both
+MOST_SURE = 0.999
 SPARED = 0.1  # clusters that an incident passes by
 EVERYWHERE_MISSES = 0.15  # clusters fine although their campaign fails everywhere
 
@@ -30,6 +31,11 @@ def log_add(*terms: float) -> float:
     if top == -math.inf:
         return top
     return top + math.log(sum(math.exp(term - top) for term in terms))
+
+
+def probability(odds: float) -> float:
+    """Return the probability of log *odds*, kept off 0 and 1."""
+    return min(MOST_SURE, max(1e-6, 1 / (1 + math.exp(-min(30.0, max(-30.0, odds))))))
 
 
 def mixed(share: float, inside: float, outside: float) -> float:
@@ -54,8 +60,7 @@ def beta_binomial(bad: int, n: int, good_rate: float, correlation: float) -> flo
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Likelihood:
+class Likelihood(NamedTuple):
     """Log probabilities of what was seen of one cluster, under what may be the case."""
 
     normal: float  # its usual rate

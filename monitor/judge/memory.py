@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from monitor.judge.clusters import Balance, Cluster
+from monitor.judge.likelihood import probability
 from monitor.judge.reputation import RECOVERY_PER_H
 
 WINDOW_H = 168.0  # the oldest start of an incident that is still looked for
 MOST_CLUSTERS = 12_000  # kept at once, the newest: the snapshot stays below 5 MB
 FAILS_EVERYWHERE = 0.02  # campaigns that die everywhere by their own content
 AGAIN = 0.6  # and the next one of the same sender, if the last did
-REMOVED_EVERYWHERE = 0.03
 
 
 @dataclass(slots=True)
@@ -25,34 +25,19 @@ class Trial:
     clusters: dict[str, Cluster] = field(default_factory=dict)
     balance: Balance = field(default_factory=Balance)
 
+    def __post_init__(self) -> None:
+        self.balance.odds = math.log(self.prior / (1 - self.prior))
+        self.balance.clusters = self.clusters
+
     @property
     def was_compared(self) -> bool:
         """Was it seen at more than one provider, so that "everywhere" means something?"""
         return sum(c.arrival is not None for c in self.clusters.values()) > 1
 
-    def fails_everywhere(self, *, beside: Cluster | None = None) -> float:
-        """Probability, from all clusters but *beside*."""
-        says = self._weighed().arrivals - (beside.arrival_says if beside is not None else 0.0)
-        return _probability(_odds(self.prior) + says)
-
-    def removed_everywhere(self, *, beside: Cluster) -> float:
-        says = self._weighed().removals - beside.removal_says
-        return _probability(_odds(REMOVED_EVERYWHERE) + says)
-
-    def _weighed(self) -> Balance:
-        if not self.balance.is_current:
-            self.balance.arrivals = sum(c.arrival_says for c in self.clusters.values())
-            self.balance.removals = sum(c.removal_says for c in self.clusters.values())
-            self.balance.is_current = True
-        return self.balance
-
-
-def _odds(share: float) -> float:
-    return math.log(share / (1 - share))
-
-
-def _probability(odds: float) -> float:
-    return min(0.999, max(1e-6, 1 / (1 + math.exp(-min(30.0, max(-30.0, odds))))))
+    @property
+    def fails_everywhere(self) -> float:
+        self.balance.weigh()
+        return probability(self.balance.odds + self.balance.arrivals)
 
 
 @dataclass(slots=True)
@@ -71,7 +56,7 @@ class Memory:
         last = self.trials.get(self.latest.get(sender, ""))
         if last is not None and last.was_compared:
             fading = math.exp(-max(0.0, at - last.at) * RECOVERY_PER_H)
-            prior += AGAIN * last.fails_everywhere() * fading
+            prior += AGAIN * last.fails_everywhere * fading
         self.latest[sender] = test
         return self.trials.setdefault(test, Trial(sender, at, prior))
 
@@ -101,17 +86,6 @@ class Memory:
 
     def of_sender(self, sender: str) -> list[Trial]:
         return [trial for trial in self.trials.values() if trial.sender == sender]
-
-    def fails_everywhere(self, cluster: Cluster) -> float:
-        """Probability, from the other providers, that the cluster's campaign fails at all."""
-        trial = self.trials.get(cluster.test)
-        return FAILS_EVERYWHERE if trial is None else trial.fails_everywhere(beside=cluster)
-
-    def removed_everywhere(self, cluster: Cluster) -> float:
-        trial = self.trials.get(cluster.test)
-        if trial is None:
-            return REMOVED_EVERYWHERE
-        return trial.removed_everywhere(beside=cluster)
 
     def snapshot(self) -> dict[str, Any]:
         return {

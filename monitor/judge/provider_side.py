@@ -47,7 +47,7 @@ def suspect(
     for kind, share in KINDS:
         if kind is not Kind.ARRIVAL and len(removing) < FEWEST_VICTIMS:
             continue
-        seen = columns(clusters, memory, now, kind, beside=beside)
+        seen = columns(clusters, now, kind, beside=beside)
         for suspicion in _of_kind(seen, provider, asked, among, kind):
             score = suspicion.score + math.log(share)
             known = best.get(suspicion.claim)

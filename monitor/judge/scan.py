@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.judge.clusters import Cluster
-from monitor.judge.likelihood import Likelihood
-from monitor.judge.memory import WINDOW_H, Memory
+from monitor.judge.likelihood import MOST_SURE, Likelihood
+from monitor.judge.memory import WINDOW_H
 from monitor.judge.reputation import LEAST, MOST, ONSET_PER_H
 
 Floats = NDArray[np.float64]
@@ -113,9 +113,7 @@ def _mixed(share: Floats, inside: Floats, outside: Floats) -> Floats:
     return np.logaddexp(np.log(safe) + inside, np.log1p(-safe) + outside)
 
 
-def columns(
-    clusters: Iterable[Cluster], memory: Memory, now: float, kind: Kind, *, beside: str = ""
-) -> Columns:
+def columns(clusters: Iterable[Cluster], now: float, kind: Kind, *, beside: str = "") -> Columns:
     """What *clusters* say, read as *kind*.
 
     Args:
@@ -123,22 +121,21 @@ def columns(
     """
     rows = []
     for cluster in clusters:
-        seen, at = _read(cluster, kind)
+        seen, at, odds, trouble = _read(cluster, kind)
         if seen is not None and 0 <= now - at <= WINDOW_H:
-            own = (seen.normal, seen.dip, seen.partial, seen.bad, seen.own_failure)
-            everywhere, trouble = memory.fails_everywhere(cluster), cluster.in_trouble
-            if kind is Kind.REMOVAL:
-                everywhere, trouble = memory.removed_everywhere(cluster), REMOVAL_TROUBLE
-            rows.append((at, cluster, (*own, everywhere, trouble, _explained(cluster, beside))))
+            known = _explained(cluster, beside) if cluster.explained else 0.0
+            rows.append((at, cluster, (*seen, odds, trouble, known)))
     return _columns(rows, now)
 
 
-def _read(cluster: Cluster, kind: Kind) -> tuple[Likelihood | None, float]:
+def _read(cluster: Cluster, kind: Kind) -> tuple[Likelihood | None, float, float, float]:
+    """Likelihood, hour, log odds of failing everywhere, and the sender's own trouble."""
     if kind is Kind.ARRIVAL:
-        return cluster.arrival, cluster.at
+        return cluster.arrival, cluster.at, cluster.everywhere_odds, cluster.in_trouble
     if kind is Kind.REMOVAL:
-        return cluster.removal, cluster.removal_at
-    return cluster.both or cluster.arrival, cluster.met
+        return cluster.removal, cluster.removal_at, cluster.removed_odds, REMOVAL_TROUBLE
+    seen = cluster.both or cluster.arrival
+    return seen, cluster.met, cluster.everywhere_odds, cluster.in_trouble
 
 
 def _explained(cluster: Cluster, beside: str) -> float:
@@ -149,12 +146,14 @@ def _columns(rows: Iterable[_Row], now: float) -> Columns:
     rows = sorted(rows, key=lambda row: row[0])
     number: dict[str, int] = {}
     sender = [number.setdefault(cluster.sender, len(number)) for _, cluster, _ in rows]
-    values = np.array([row[2] for row in rows], dtype=float).reshape(len(rows), len(_FLOATS))
+    values = np.array([row[2] for row in rows], dtype=float).reshape(len(rows), len(_FLOATS)).T
+    odds = _FLOATS.index("everywhere")
+    values[odds] = np.clip(1 / (1 + np.exp(-np.clip(values[odds], -30, 30))), 1e-6, MOST_SURE)
     return Columns(
         [cluster for _, cluster, _ in rows],
         now - np.array([row[0] for row in rows], dtype=float),
         np.array(sender, dtype=np.intp),
-        *values.T,
+        *values,
     )
 
 

@@ -52,13 +52,13 @@ def suspect(
     ]
     for provider in dict.fromkeys([latest.provider, also or latest.provider]):
         claim = Claim(Cause.SENDER_AT_PROVIDER, provider, sender=sender)
-        found.append(Suspicion(claim, _at_provider(memory, trials, provider)))
+        found.append(Suspicion(claim, _at_provider(trials, provider)))
     return sorted(found, key=lambda s: -s.score)
 
 
-def _at_provider(memory: Memory, trials: Iterable[Trial], provider: str) -> float:
+def _at_provider(trials: Iterable[Trial], provider: str) -> float:
     here = [t.clusters[provider] for t in trials if provider in t.clusters]
-    losses = [(c.at, c.beyond(c.loss(memory.fails_everywhere(c)))) for c in here]
+    losses = [(c.at, c.beyond(c.loss(c.fails_everywhere))) for c in here]
     return _over_onsets(
         ONSET_PER_H * 24,
         _onsets(at for at, _ in losses),
@@ -69,7 +69,7 @@ def _at_provider(memory: Memory, trials: Iterable[Trial], provider: str) -> floa
 def rival_provider(memory: Memory, sender: str, provider: str, providers: int) -> float:
     """Log odds that it is the provider after all, given how its other senders fare."""
     here = memory.at_provider(provider)
-    losses = [(c, c.beyond(c.loss(memory.fails_everywhere(c)))) for c in here]
+    losses = [(c, c.beyond(c.loss(c.fails_everywhere))) for c in here]
 
     def ratio(onset: float) -> float:
         total: dict[str, float] = {}

@@ -35,7 +35,7 @@ class Start:
 def signs(memory: Memory, claim: Claim, now: float, *, by_removal: bool) -> list[Sign]:
     """Every cluster that *claim* covers, in order of time."""
     found = [
-        _sign(memory, claim, cluster, by_removal=by_removal)
+        _sign(claim, cluster, by_removal=by_removal)
         for cluster in _near(memory, claim)
         if claim.covers(cluster) and now - cluster.at <= WINDOW_H
     ]
@@ -63,7 +63,7 @@ def _near(memory: Memory, claim: Claim) -> Iterable[Cluster]:
     return memory
 
 
-def _sign(memory: Memory, claim: Claim, cluster: Cluster, *, by_removal: bool) -> Sign | None:
+def _sign(claim: Claim, cluster: Cluster, *, by_removal: bool) -> Sign | None:
     if claim.cause is Cause.MONITOR and (cluster.is_blind or cluster.arrival is None):
         return Sign(cluster, cluster.sent, BLIND, BLIND) if cluster.is_blind else None
     if cluster.arrival is None:
@@ -72,7 +72,7 @@ def _sign(memory: Memory, claim: Claim, cluster: Cluster, *, by_removal: bool) -
         ratio = cluster.regional[claim.feature.removeprefix(REGION)]
         return Sign(cluster, cluster.sent, ratio, ratio)
     coupled = claim.family is Family.PROVIDER or claim.cause is Cause.SENDER_AT_PROVIDER
-    everywhere = memory.fails_everywhere(cluster) if coupled else 0.0
+    everywhere = cluster.fails_everywhere if coupled else 0.0
     loss, partial = cluster.loss(everywhere), cluster.loss(everywhere, partial=True)
     if by_removal and loss < 0 and cluster.last - cluster.sent < SETTLE_H:
         return None  # it may still be taken away
