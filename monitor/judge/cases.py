@@ -1,13 +1,16 @@
 """A case: one incident as the judge keeps it, and how its state changes."""
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from monitor.core.incidents import Cause, State
-from monitor.judge.claims import Claim, Family
+from monitor.judge import trend
+from monitor.judge.claims import Claim, Family, Suspicion
 from monitor.judge.clusters import Cluster
 from monitor.judge.lines import Line
-from monitor.judge.trend import Start, Turn
+from monitor.judge.trend import Scene, Sign, Start, Turn
 
 # An incident ends once in two days or so; that it ended within the last two hours has a
 # prior of 1 in 24. Odds of 9 to 1 after that take log(9) + log(24) nats: three good
@@ -75,6 +78,24 @@ class Case:
         if cluster.at < self.start.low or cluster.sent > (self.closed or cluster.sent):
             return 0.0
         return KNOWN[self.state] if self.claim.covers(cluster) else 0.0
+
+    def assume(self, suspicion: Suspicion, scene: Scene) -> None:
+        """Make the claim of *suspicion*, with its start and its victims."""
+        self.claim, self.score, self.start = suspicion.claim, suspicion.score, scene.start
+        self.by_removal = self.by_removal or suspicion.by_removal
+        self.hit, self.told = [], 0
+        self.name_victims(scene.found)
+
+    def name_victims(self, found: Iterable[Sign]) -> bool:
+        """Bring up to date who is hit; True if somebody is who has not been named yet."""
+        known = list(found)
+        until = math.inf if self.healed is None else self.healed
+        hit = trend.victims(known, self.start.high, until)
+        self.hit += [sender for sender in hit if sender not in self.hit]
+        lost = (s for s in known if s.loss > 0 and self.start.high <= s.at < until)
+        self.tests |= dict.fromkeys(s.cluster.test for s in lost)
+        self.tests = dict.fromkeys(list(self.tests)[:MOST_TESTS])
+        return len(self.hit) > self.told
 
     def step(self, line: Line, ending: Turn, relapsing: Turn, now: float) -> Step | None:
         """Say what becomes of this case now; None if nothing does."""

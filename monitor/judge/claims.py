@@ -7,6 +7,7 @@ from typing import Any
 from monitor.core.incidents import Cause
 from monitor.judge.clusters import Cluster
 
+FEWEST_VICTIMS = 2  # a provider is never blamed for what one sender meets
 REGION = "region:"
 ESP = "esp:"
 

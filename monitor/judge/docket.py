@@ -2,21 +2,16 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from monitor.judge.cases import Case
 from monitor.judge.claims import Claim, Family
 from monitor.judge.clusters import Cluster
+from monitor.judge.hours import moment
 from monitor.judge.memory import WINDOW_H
 
 LONGEST_PLACE = 64
 RETAINED_H = 2 * WINDOW_H  # closed cases: longer than any later one could reach back
-
-
-def moment(hour: float) -> datetime:
-    """The datetime of an *hour* since the epoch, exact to the millisecond."""
-    return datetime.fromtimestamp(round(hour * 3600, 3), UTC)
 
 
 @dataclass(slots=True)

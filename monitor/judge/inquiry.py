@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from monitor.core.incidents import Cause, IncidentEvent, State
 from monitor.judge import attribute, common_side, provider_side, sender_side, trend
-from monitor.judge.cases import MOST_TESTS, Case
+from monitor.judge.cases import Case
 from monitor.judge.claims import ESP, Claim, Family, Suspicion
 from monitor.judge.clusters import Cluster
 from monitor.judge.docket import Docket
@@ -13,12 +13,14 @@ from monitor.judge.intake import News
 from monitor.judge.lines import Lines
 from monitor.judge.memory import Memory
 from monitor.judge.reports import Reporter
-from monitor.judge.trend import NO_TURN, Sign, Turn
+from monitor.judge.trend import NO_TURN, Scene, Turn
 
 NEAR = 3.0  # nats: a control can add no more than that to the evidence
 OWN_TROUBLE_H = 48.0  # a sender in trouble for longer is no witness to a common cause
 PART = 0.8  # share of a case's losses that a wider claim must cover to contain it
 SPLIT = 0.5  # of the victims that must be new before a second claim is made at a provider
+
+GOING_ON = frozenset({State.SUSPECTED, State.CONFIRMED})
 
 
 @dataclass(slots=True)
@@ -65,13 +67,15 @@ class Inquiry:
         step = case.step(self.lines.of(case.claim), ending, relapsing, self.now)
         if step is not None:
             self._enter(case, step.state, ending, relapsing)
-        grown = case.state in {State.SUSPECTED, State.CONFIRMED} and self._hit(case, found)
+        unnamed = case.state in GOING_ON and case.name_victims(found)
         if step is not None:
             event = self.reporter.event(case, step.reason, self.now)
             return [event, *(self._contain(case) if step.state is State.CONFIRMED else [])]
         if renamed:
             return [self.reporter.event(case, "Another cause explains it better.", self.now)]
-        return [self.reporter.event(case, "More senders are hit.", self.now)] if grown else []
+        if unnamed and case.state is State.CONFIRMED:
+            return [self.reporter.event(case, "More senders are hit.", self.now)]
+        return []
 
     def _enter(
         self, case: Case, state: State, ending: Turn = NO_TURN, relapsing: Turn = NO_TURN
@@ -85,15 +89,6 @@ class Inquiry:
         case.state = state
         self._explain(case)
 
-    def _hit(self, case: Case, found: list[Sign]) -> bool:
-        """Bring up to date who is hit; True if somebody must be told who was not named yet."""
-        hit = trend.victims(found, case.start.high, case.healed or float("inf"))
-        case.hit += [sender for sender in hit if sender not in case.hit]
-        for sign in found:
-            if sign.loss > 0 and sign.at >= case.start.high and len(case.tests) < MOST_TESTS:
-                case.tests[sign.cluster.test] = None
-        return case.state is State.CONFIRMED and len(case.hit) > case.told
-
     def _rename(self, case: Case, cluster: Cluster) -> bool:
         """Score *case* anew, and name it anew if another claim explains clearly more."""
         suspicions = self._suspicions(case, cluster)
@@ -103,8 +98,9 @@ class Inquiry:
         if case.state is State.RECOVERING:
             return False
         was = (case.claim, case.cause)
-        if better is not None and self._start(better) is not None:
-            self._assume(case, better)
+        scene = None if better is None else trend.scene(self.memory, better, self.now)
+        if better is not None and scene is not None:
+            case.assume(better, scene)
         self._weigh(case, suspicions)
         if (case.claim, case.cause) == was:
             return False
@@ -130,21 +126,6 @@ class Inquiry:
         case.posterior = attribute.posterior(suspicions, self.lines, rival=rival)
         case.is_unsure = attribute.is_unsure(case.claim, case.posterior)
 
-    def _start(self, suspicion: Suspicion) -> trend.Start | None:
-        found = trend.signs(self.memory, suspicion.claim, self.now, by_removal=suspicion.by_removal)
-        return trend.start(found, self.now, suspicion.window_h)
-
-    def _assume(self, case: Case, suspicion: Suspicion) -> None:
-        """Let *case* make the claim of *suspicion*, with its start and its victims."""
-        found = trend.signs(self.memory, suspicion.claim, self.now, by_removal=suspicion.by_removal)
-        start = trend.start(found, self.now, suspicion.window_h)
-        if start is not None:
-            case.start = start
-        case.claim, case.score = suspicion.claim, suspicion.score
-        case.by_removal = case.by_removal or suspicion.by_removal
-        case.hit, case.told = [], 0
-        self._hit(case, found)
-
     def _explain(self, case: Case) -> None:
         """Let every cluster know of a change in *case*, if it is of a kind that explains."""
         if case.claim.family is not Family.SENDER:
@@ -166,7 +147,7 @@ class Inquiry:
         )
         best = attribute.choose(suspicions, self.lines)
         self.docket.near[provider] = max(map(self.lines.margin, suspicions), default=-NEAR)
-        if best is None or self._is_told(best):
+        if best is None:
             return []
         suspicions = provider_side.suspect(self.memory, provider, self.now)
         return self._open(attribute.choose(suspicions, self.lines) or best, suspicions)
@@ -184,9 +165,7 @@ class Inquiry:
             return []
         suspicions = self._common(cluster, also=None)
         best = attribute.choose(suspicions, self.lines)
-        if best is None or self._is_told(best):
-            return []
-        return self._open(best, suspicions)
+        return [] if best is None else self._open(best, suspicions)
 
     def _common(self, cluster: Cluster, *, also: Case | None) -> Sequence[Suspicion]:
         """Common causes for the mail of *cluster*, and for the open case *also*."""
@@ -201,40 +180,30 @@ class Inquiry:
         beside = "" if also is None else also.id
         return common_side.suspect(self.memory, self.now, features, apart=apart, beside=beside)
 
-    def _is_told(self, suspicion: Suspicion) -> bool:
-        """Is this what an open case says already, of the same place and mostly the same mail?"""
-        found = trend.signs(self.memory, suspicion.claim, self.now, by_removal=suspicion.by_removal)
-        start = trend.start(found, self.now, suspicion.window_h)
-        if start is None:
-            return True
-        victims = set(trend.victims(found, start.high, float("inf")))
-        if (
-            suspicion.claim.family is Family.PROVIDER
-            and len(victims) < provider_side.FEWEST_VICTIMS
-        ):
-            return True
-        for case in self.docket.open():
-            if case.claim.family is not suspicion.claim.family:
-                continue
-            near = case.claim.provider == suspicion.claim.provider
-            if near and len(victims - set(case.hit)) < SPLIT * len(victims):
-                return True
-        return False
-
     def _open(self, suspicion: Suspicion, suspicions: Sequence[Suspicion]) -> list[IncidentEvent]:
-        start = self._start(suspicion)
-        if start is None:
+        """Open a case, unless an open one says it already."""
+        scene = trend.scene(self.memory, suspicion, self.now)
+        if scene is None or self._is_told(suspicion.claim, scene):
             return []
-        line = self.lines.of(suspicion.claim)
-        state = State.CONFIRMED if suspicion.score >= line.confirm else State.SUSPECTED
-        name = self.docket.new_id(suspicion.claim, start.high)
-        case = Case(name, suspicion.claim, state, self.now, start, heard=self.now)
-        self._assume(case, suspicion)
+        confirmed = suspicion.score >= self.lines.of(suspicion.claim).confirm
+        state = State.CONFIRMED if confirmed else State.SUSPECTED
+        name = self.docket.new_id(suspicion.claim, scene.start.high)
+        case = Case(name, suspicion.claim, state, self.now, scene.start, heard=self.now)
+        case.assume(suspicion, scene)
         self._weigh(case, suspicions)
         self.docket.add(case)
         self._explain(case)
         opened = self.reporter.event(case, "The evidence is past the line.", self.now)
-        return [opened, *(self._contain(case) if state is State.CONFIRMED else [])]
+        return [opened, *(self._contain(case) if confirmed else [])]
+
+    def _is_told(self, claim: Claim, scene: Scene) -> bool:
+        """Does an open case of the same family and place name most of the victims?"""
+        victims = set(scene.victims)
+        return any(
+            len(victims - set(case.hit)) < SPLIT * len(victims)
+            for case in self.docket.open()
+            if case.claim.family is claim.family and case.claim.provider == claim.provider
+        )
 
     def _contain(self, case: Case) -> list[IncidentEvent]:
         """Close the cases that turn out to be parts of *case*."""

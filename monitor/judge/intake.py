@@ -9,6 +9,7 @@ from typing import Any
 from monitor.core.observations import Observation
 from monitor.judge.baseline import Baseline
 from monitor.judge.clusters import LONGEST, MOST_FEATURES, Cluster, was_lost
+from monitor.judge.hours import hours
 from monitor.judge.likelihood import OWN_FAILURE
 from monitor.judge.measure import counted, measure
 from monitor.judge.memory import WINDOW_H, Memory
@@ -19,10 +20,6 @@ from monitor.judge.seeds import SeedHealth
 LEAST_LEARNT = 0.08  # of an unusual cluster: a true change of level is learnt in weeks
 MEASURED_AGAIN_H = 36.0  # a broken seed is known after two losses: older mail is not among them
 FEWEST_TO_COMPARE = 3  # copies, before one of them can be told from the others
-
-
-def hours(timestamp: float) -> float:
-    return timestamp / 3600
 
 
 @dataclass(slots=True)
@@ -82,7 +79,7 @@ class Intake:
         Args:
             explain: tells a cluster which incidents may have hit it.
         """
-        at = hours(observation.at.timestamp())
+        at = hours(observation.at)
         cluster = self._cluster(observation, at)
         was_judged = cluster.arrival is not None
         change = cluster.see(observation, at)
@@ -117,7 +114,7 @@ class Intake:
         if known is not None:
             return known
         features = sorted(f[:LONGEST] for f in observation.features)[:MOST_FEATURES]
-        sent = min(at, hours(observation.sent_at.timestamp()))
+        sent = min(at, hours(observation.sent_at))
         cluster = Cluster(test, provider, trial.sender, tuple(features), sent, at, at)
         cluster.usual = self.baseline.expected(trial.sender, provider)
         cluster.in_trouble = self.reputation.in_trouble(trial.sender, provider, at)

@@ -8,8 +8,9 @@ from monitor.core.incidents import IncidentEvent
 from monitor.core.observations import Observation
 from monitor.judge import seed_cases
 from monitor.judge.docket import Docket
+from monitor.judge.hours import hours
 from monitor.judge.inquiry import Inquiry
-from monitor.judge.intake import Intake, hours
+from monitor.judge.intake import Intake
 from monitor.judge.lines import Lines
 from monitor.judge.memory import WINDOW_H
 from monitor.judge.reports import Reporter
@@ -45,7 +46,7 @@ class Judge:
 
         An observation whose id has been seen changes nothing.
         """
-        at = hours(observation.at.timestamp())
+        at = hours(observation.at)
         if self._now - at > WINDOW_H or not self._intake.seen.is_new(observation.id, at):
             return []
         is_new_day = at // 24 > self._now // 24
@@ -59,7 +60,7 @@ class Judge:
 
     def tick(self, now: datetime) -> list[IncidentEvent]:
         """Let time pass without an observation: quiet may end incidents."""
-        self._now = max(self._now, hours(now.timestamp()))
+        self._now = max(self._now, hours(now))
         reporter = Reporter(self._intake.memory, self._names)
         events = self._inquiry(reporter).settle()
         self._forget(is_new_day=False)

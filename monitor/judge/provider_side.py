@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from monitor.core.incidents import Cause
-from monitor.judge.claims import REGION, Claim, Suspicion
+from monitor.judge.claims import FEWEST_VICTIMS, REGION, Claim, Suspicion
 from monitor.judge.clusters import Cluster
 from monitor.judge.memory import Memory
 from monitor.judge.scan import MOSTLY_ALL, Columns, Floats, Kind, columns, evidence
@@ -17,7 +17,6 @@ ALL_MAIL, ANY_FEATURE, ANY_REGION = 0.5, 0.3, 0.2  # what they concern
 FEWEST_FEATURES, FEWEST_REGIONS = 4, 4  # that the prior is shared among, at least
 MOST_REGIONS = 16
 REMOVING_H = 24.0  # mail removed longer ago was asked about when it was removed
-FEWEST_VICTIMS = 2  # a provider is never blamed for what one sender meets
 MOST_FEATURES = 12  # that are asked about: those of most victims
 # Filters' rules speak of links first; what many share anyway (an ESP) seldom is the cause.
 LIKELIER = {"url": 1.0, "attach": 1.0, "esp": 0.6}

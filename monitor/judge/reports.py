@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from monitor.core.incidents import IncidentEvent
 from monitor.judge.cases import Case
 from monitor.judge.clusters import Cluster
-from monitor.judge.docket import moment
 from monitor.judge.explain import Facts, sentence
+from monitor.judge.hours import moment
 from monitor.judge.memory import Memory
 from monitor.judge.tally import lasted, tabulate
 

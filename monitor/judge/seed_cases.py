@@ -3,9 +3,10 @@
 from monitor.core.incidents import Cause, IncidentEvent, State
 from monitor.judge.cases import Case
 from monitor.judge.claims import Claim
-from monitor.judge.clusters import Cluster, was_lost
+from monitor.judge.clusters import was_lost
 from monitor.judge.docket import Docket
 from monitor.judge.intake import News
+from monitor.judge.likelihood import probability
 from monitor.judge.memory import Memory
 from monitor.judge.reports import Reporter
 from monitor.judge.seeds import BROKEN, REPAIRED, SeedHealth
@@ -25,7 +26,8 @@ def follow(
         odds = health.of(provider, address).log_odds
         case = docket.of_seed(provider, address)
         if case is None and odds >= BROKEN:
-            case = _opened(reporter.memory, docket, news.cluster, address, now)
+            claim = Claim(Cause.SEED, provider, seed=address)
+            case = _case(reporter.memory, docket, claim, odds, now)
             events.append(reporter.event(case, "Its neighbours get what it does not.", now))
         elif case is not None and odds <= REPAIRED:
             case.state, case.closed, case.healed = State.CLOSED, now, news.cluster.sent
@@ -33,20 +35,20 @@ def follow(
     return events
 
 
-def _opened(memory: Memory, docket: Docket, cluster: Cluster, address: str, now: float) -> Case:
-    claim = Claim(Cause.SEED, cluster.provider, seed=address)
-    start = _start(memory, cluster.provider, address)
+def _case(memory: Memory, docket: Docket, claim: Claim, odds: float, now: float) -> Case:
+    start = _start(memory, claim)
     case = Case(docket.new_id(claim, start.high), claim, State.CONFIRMED, now, start, heard=now)
-    case.posterior = {Cause.SEED: 1 / (1 + 2.718281828459045**-BROKEN)}
+    broken = probability(odds)
+    case.posterior = {Cause.SEED: broken, Cause.INSUFFICIENT: 1 - broken}
     docket.add(case)
     return case
 
 
-def _start(memory: Memory, provider: str, address: str) -> Start:
+def _start(memory: Memory, claim: Claim) -> Start:
     """The losses without a copy that arrived since; the last that did bounds the start."""
     high = low = None
-    for cluster in reversed(memory.at_provider(provider)):
-        fate = cluster.fates.get(address)
+    for cluster in reversed(memory.at_provider(claim.provider or "")):
+        fate = cluster.fates.get(claim.seed or "")
         if fate is None:
             continue
         if not was_lost(fate):
@@ -54,5 +56,5 @@ def _start(memory: Memory, provider: str, address: str) -> Start:
             break
         high = cluster.sent
     if high is None:
-        raise ValueError(f"{address} has lost nothing")
+        raise ValueError(f"{claim.seed} has lost nothing")
     return Start(high - UNKNOWN_BEFORE_H if low is None else min(low, high), high)

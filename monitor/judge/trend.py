@@ -1,10 +1,11 @@
 """When did it start, whom does it hit, and is it over? Read from the clusters of a claim."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from monitor.core.incidents import Cause
-from monitor.judge.claims import REGION, Claim, Family
+from monitor.judge.claims import FEWEST_VICTIMS, REGION, Claim, Family, Suspicion
 from monitor.judge.clusters import SETTLE_H, Cluster
 from monitor.judge.memory import WINDOW_H, Memory
 
@@ -112,6 +113,26 @@ def victims(found: Iterable[Sign], since: float, until: float) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
+class Scene:
+    """What a suspicion says of its mail: every sign, the start and the senders hit."""
+
+    found: list[Sign]
+    start: Start
+    victims: list[str]
+
+
+def scene(memory: Memory, suspicion: Suspicion, now: float) -> Scene | None:
+    """Look at the mail that *suspicion* is about; None if it cannot be upheld there."""
+    found = signs(memory, suspicion.claim, now, by_removal=suspicion.by_removal)
+    began = start(found, now, suspicion.window_h)
+    if began is None:
+        return None
+    hit = victims(found, began.high, math.inf)
+    fewest = FEWEST_VICTIMS if suspicion.claim.family is Family.PROVIDER else 1
+    return Scene(found, began, hit) if len(hit) >= fewest else None
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """The evidence that things have changed, and since when."""
 
@@ -139,7 +160,7 @@ def _turn(found: list[Sign], hit: frozenset[str], since: float, direction: float
     A campaign is one piece of evidence at however many providers it was seen, and a
     sender of several can say only so much.
     """
-    most = MOST_SENDER if len(hit) > 1 else float("inf")
+    most = MOST_SENDER if len(hit) > 1 else math.inf
     by_sender: dict[str, float] = {}
     best = Turn()
     for campaigns, (at, sender, loss) in enumerate(_campaigns(found, hit, since), start=1):
