@@ -10,14 +10,15 @@ from datetime import UTC, datetime
 
 from monitor.core.errors import AgainLaterError
 from monitor.core.ports import Advisory
-from monitor.feeds.graph_client import GraphClient, Json
 from monitor.feeds.plain_text import plain_text
+from monitor.tenant import App, Json, Tenant
 
 MAX_PAGES = 20
 MAX_ISSUES = 2_000
 MAX_TEXT = 20_000  # characters of one advisory
 MAX_POSTS = 50  # of one advisory, the newest ones
 
+_REMEDY = "Grant the app ServiceHealth.Read.All, and check tenant, client id and secret."
 _ISSUES = "/v1.0/admin/serviceAnnouncement/issues"
 # Exchange Online, the suite as a whole, and Defender, whose filters decide on mail.
 _MAIL_IDS = {"EX", "MO", "DZ"}
@@ -50,14 +51,8 @@ class MicrosoftHealthFeed:
         client_secret: str,
         timeout_s: float = 30.0,
     ) -> None:
-        self._client = GraphClient(
-            base_url=base_url,
-            login_url=login_url,
-            tenant=tenant,
-            client_id=client_id,
-            client_secret=client_secret,
-            timeout_s=timeout_s,
-        )
+        app = App(base_url, login_url, tenant, client_id, client_secret, timeout_s)
+        self._tenant = Tenant(app, remedy=_REMEDY)
 
     def advisories(self) -> list[Advisory]:
         """Return the issues of the services that carry mail, resolved ones included."""
@@ -65,11 +60,16 @@ class MicrosoftHealthFeed:
         return [advisory for advisory in found if advisory is not None][:MAX_ISSUES]
 
     def _issues(self) -> Iterator[Mapping[str, Json]]:
-        for page in self._client.pages(_ISSUES, at_most=MAX_PAGES):
+        following: Json = _ISSUES
+        for _ in range(MAX_PAGES):
+            if not isinstance(following, str):
+                return
+            page = self._tenant.get(following)
             rows = page.get("value")
             if not isinstance(rows, list):
                 raise AgainLaterError("Microsoft's status has a page that affirms nothing.")
             yield from (row for row in rows if isinstance(row, dict))
+            following = page.get("@odata.nextlink")
 
 
 def _is_about_mail(issue: Mapping[str, Json]) -> bool:

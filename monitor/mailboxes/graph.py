@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 
 from monitor.core.campaigns import Found, Match, Role, Wanted
 from monitor.core.ports import Mailbox
-from monitor.mailboxes.graph_http import GraphHttp, GraphRefusedError, Json
+from monitor.mailboxes.graph_http import GraphHttp, GraphRefusedError
+from monitor.tenant import App, Json
 
 MAX_IDS = 100  # of one query
 MAX_PAGES = 10
@@ -57,14 +58,8 @@ class GraphTenant:
         client_secret: str,
         timeout_s: float = 30.0,
     ) -> None:
-        self._http = GraphHttp(
-            base_url=base_url,
-            login_url=login_url,
-            tenant=tenant,
-            client_id=client_id,
-            client_secret=client_secret,
-            timeout_s=timeout_s,
-        )
+        app = App(base_url, login_url, tenant, client_id, client_secret, timeout_s)
+        self._http = GraphHttp(app)
         self._may_hunt = True
 
     def sign_in(self) -> None:

@@ -359,7 +359,8 @@ def _dovecot_config(folder: Path, port: int) -> Path:
 class ScriptedHttp:
     """Answers each request by the longest known beginning of "METHOD target".
 
-    An answer is raw HTTP, or a function of the request's number that returns it.
+    An answer is raw HTTP, or a function of the request's number that returns it. After one
+    of `stalls` the connection stays open, for as long as the client cares to wait.
     """
 
     def __init__(self, answers: Mapping[str, bytes | Callable[[int], bytes]]) -> None:
@@ -367,6 +368,7 @@ class ScriptedHttp:
         self.requests: list[str] = []
         self.heads: list[str] = []
         self.bodies: list[bytes] = []
+        self.stalls: set[str] = set()
         self._server = Server(self._talk)
         self.stop = self._server.stop
         self.host = f"127.0.0.1:{self._server.endpoint.port}"
@@ -383,8 +385,11 @@ class ScriptedHttp:
             self.requests.append(" ".join(head.decode("latin-1").split(" ", 2)[:2]))
             known = [key for key in self.answers if self.requests[-1].startswith(key)]
             if known:
-                answer = self.answers[max(known, key=len)]
+                key = max(known, key=len)
+                answer = self.answers[key]
                 connection.sendall(answer if isinstance(answer, bytes) else answer(len(self.heads)))
+                if key in self.stalls:
+                    stream.read()
 
 
 def http(status: int = 200, body: bytes | str = b"", **headers: str) -> bytes:
@@ -426,3 +431,24 @@ def web() -> Iterator[Callable[..., ScriptedHttp]]:
 @pytest.fixture
 def answer() -> Callable[..., bytes]:
     return http
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+BROKEN: Mapping[str, bytes] = {
+    "cut chunk": HEAD + b'Transfer-Encoding: chunked\r\n\r\n50\r\n{"value": [',
+    "chunk of no size": HEAD + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n{}\r\n",
+    "cut body": HEAD + b'Content-Length: 500\r\n\r\n{"value": [',
+    "no gzip": HEAD + b'Content-Encoding: gzip\r\nContent-Length: 13\r\n\r\n{"value": []}',
+}
+
+
+@pytest.fixture(params=[*BROKEN, "stall"])
+def broken(request: pytest.FixtureRequest) -> Callable[[ScriptedHttp, str], None]:
+    """Let a server's answer to a request go wrong within its body, once for each way."""
+
+    def break_(server: ScriptedHttp, key: str) -> None:
+        server.answers[key] = BROKEN.get(request.param, BROKEN["cut body"])
+        if request.param == "stall":
+            server.stalls.add(key)
+
+    return break_

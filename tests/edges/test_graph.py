@@ -15,9 +15,9 @@ from monitor.core.seeds import Account, Endpoint, ProviderFacts, Security
 from monitor.lab.lab import Lab
 from monitor.lab.scenario import load_scenario
 from monitor.mailboxes.graph import CombinedMailbox, GraphTenant, hunting_query
-from monitor.mailboxes.graph_http import retry_after
 from monitor.mailboxes.imap import ImapMailbox
 from monitor.mailboxes.kinds import open_mailbox
+from monitor.tenant import retry_after
 
 Web = Callable[..., Any]
 Answer = Callable[..., bytes]
@@ -160,7 +160,7 @@ class FakeImap:
 class Service:
     """A tenant whose service answers as told."""
 
-    def __init__(self, web: Web, answer: Answer) -> None:
+    def __init__(self, web: Web, answer: Answer, *, timeout_s: float = 5) -> None:
         self.answer = answer
         self.server = web({TOKEN: self.json({"access_token": "t0ken", "expires_in": 3599})})
         self.tenant = GraphTenant(
@@ -169,7 +169,7 @@ class Service:
             tenant="acme",
             client_id="app",
             client_secret="s3cret",
-            timeout_s=5,
+            timeout_s=timeout_s,
         )
 
     def json(self, value: object, status: int = 200, **headers: str) -> bytes:
@@ -349,17 +349,38 @@ def test_a_token_that_is_never_believed_needs_a_person(service: Service, wanted:
         {"status": 200, "body": "<html>"},
         {"status": 200, "body": "[]"},
         {"status": 200, "body": "[" * 100_000},
-        {"status": 200, "body": " " * 9_000_000},
+        {"status": 200, "body": " " * 17_000_000},
     ],
     ids=["500", "redirect", "html", "list", "deep", "long"],
 )
 def test_an_answer_that_affirms_nothing_means_later(
     service: Service, wanted: Want, answer_: dict[str, Any]
 ) -> None:
-    service.set(HUNT, service.answer(**answer_))
+    service.set(HUNT, service.answer(**{"Content_Type": "application/json", **answer_}))
 
     with pytest.raises(MailboxBusyError):
         service.tenant.places([wanted(1)], SEED)
+
+
+@pytest.mark.parametrize("key", [TOKEN, HUNT])
+def test_an_answer_that_breaks_off_means_later(
+    web: Web, answer: Answer, broken: Callable[[Any, str], None], wanted: Want, key: str
+) -> None:
+    service = Service(web, answer, timeout_s=0.5)
+    broken(service.server, key)
+
+    with pytest.raises(MailboxBusyError, match="cannot be reached"):
+        service.tenant.places([wanted(1)], SEED)
+
+
+@pytest.mark.parametrize(
+    "life", [3599, "3599", pytest.param(10**400, id="vast"), 1e300, True, "²", "soon", None, [], -5]
+)
+def test_a_token_of_any_life_is_used(service: Service, wanted: Want, life: object) -> None:
+    service.set(TOKEN, service.json({"access_token": "t0ken", "expires_in": life}))
+    service.set(HUNT, service.json({"results": [row()]}))
+
+    assert len(service.tenant.places([wanted(1)], SEED)) == 1
 
 
 @pytest.mark.parametrize("token", [{}, {"access_token": 7}, {"access_token": "a\r\nb"}])
@@ -372,10 +393,14 @@ def test_a_sign_in_without_a_token_means_later(
         service.tenant.places([wanted(1)], SEED)
 
 
-def test_the_token_goes_to_no_other_server(service: Service, web: Web, wanted: Want) -> None:
+@pytest.mark.parametrize("next_link", ["{thief}/steal", "http://[", "", "ftp://x"])
+def test_the_token_goes_to_no_other_server(
+    service: Service, web: Web, wanted: Want, next_link: str
+) -> None:
     thief = web({"GET": b""})
     service.set(HUNT, service.json({}, 403))
-    service.set(TRACE, service.json({"value": [], "@odata.nextLink": f"{thief.url}/steal"}))
+    following = next_link.format(thief=thief.url)
+    service.set(TRACE, service.json({"value": [], "@odata.nextLink": following}))
 
     with pytest.raises(MailboxBusyError, match="points to another server"):
         service.tenant.places([wanted(1)], SEED)

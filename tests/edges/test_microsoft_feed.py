@@ -20,6 +20,7 @@ Web = Callable[..., Any]
 Answer = Callable[..., bytes]
 
 ISSUES = "GET /v1.0/admin/serviceAnnouncement/issues"
+TOKEN = "POST /acme/oauth2"
 ADVISORY = """
 [[rule]]
 action = "advisory"
@@ -47,17 +48,17 @@ ISSUE: Mapping[str, object] = {
 def feed_of(web: Web, answer: Answer) -> Callable[..., tuple[MicrosoftHealthFeed, Any]]:
     """Return a feed whose service answers as told, and that service."""
 
-    def start(issues: object, **answers: bytes) -> tuple[MicrosoftHealthFeed, Any]:
+    def start(issues: object, *, timeout_s: float = 5) -> tuple[MicrosoftHealthFeed, Any]:
         ready = issues if isinstance(issues, bytes) or callable(issues) else _json(answer, issues)
         token = _json(answer, {"access_token": "t0ken", "expires_in": 3599})
-        server = web({ISSUES: ready, "POST /acme/oauth2": token, **answers})
+        server = web({ISSUES: ready, TOKEN: token})
         feed = MicrosoftHealthFeed(
             base_url=server.url,
             login_url=server.url,
             tenant="acme",
             client_id="app",
             client_secret="s3cret",
-            timeout_s=5,
+            timeout_s=timeout_s,
         )
         return feed, server
 
@@ -119,7 +120,7 @@ def test_the_token_goes_to_no_other_server(feed_of: Any, web: Web, answer: Answe
     thief = web({"GET": _json(answer, {"value": []})})
     feed, _ = feed_of({"value": [], "@odata.nextLink": f"{thief.url}/steal"})
 
-    with pytest.raises(AgainLaterError, match="goes on at another server"):
+    with pytest.raises(AgainLaterError, match="points to another server"):
         feed.advisories()
     assert thief.requests == []
 
@@ -226,7 +227,7 @@ def test_an_answer_that_affirms_nothing_is_no_health(
 def test_a_page_in_html_is_no_health(feed_of: Any, answer: Answer) -> None:
     feed, _ = feed_of(answer(200, b'{"value": []}', Content_Type="text/html"))
 
-    with pytest.raises(AgainLaterError, match="cannot be read now"):
+    with pytest.raises(AgainLaterError, match="cannot answer now"):
         feed.advisories()
 
 
@@ -267,6 +268,32 @@ def test_a_service_that_is_not_there_is_asked_later(feed_of: Any) -> None:
 
     with pytest.raises(AgainLaterError, match="cannot be reached"):
         feed.advisories()
+
+
+@pytest.mark.parametrize("key", [ISSUES, TOKEN])
+def test_an_answer_that_breaks_off_is_no_health(
+    feed_of: Any, broken: Callable[[Any, str], None], key: str
+) -> None:
+    feed, server = feed_of({"value": []}, timeout_s=0.5)
+    broken(server, key)
+
+    with pytest.raises(AgainLaterError, match="cannot be reached"):
+        feed.advisories()
+
+
+def test_a_token_is_kept_until_it_is_refused(clock: ManualClock) -> None:
+    with Lab(load_scenario(ADVISORY, name="test"), clock=clock, seed=1) as lab:
+        feed = MicrosoftHealthFeed(
+            base_url=lab.api_url,
+            login_url=lab.api_url,
+            tenant=lab.graph_tenant,
+            client_id=lab.graph_client_id,
+            client_secret=lab.graph_client_secret,
+        )
+        feed.advisories()
+        clock.sleep(timedelta(hours=5))
+
+        assert len(feed.advisories()) == 1
 
 
 def test_an_answer_too_long_is_cut_off(feed_of: Any, answer: Answer) -> None:
