@@ -7,21 +7,20 @@ from typing import Any
 
 from sqlalchemy import func
 from sqlalchemy import select as sql_select
-from sqlmodel import Session, col, select
+from sqlmodel import Session, SQLModel, col, select
 
 from monitor.core.observations import Observation
 from monitor.core.placements import Placement
 from monitor.store.columns import saved
 from monitor.store.tables import (
     CampaignRow,
-    CopyRow,
-    SeedRow,
     SenderRow,
-    SightingRow,
     TestRow,
 )
 from monitor.store.verdict_tables import ObservationRow
 
+# Whole tests are read at once, so these queries go without the ORM.
+COPY, SEED, SIGHTING = (SQLModel.metadata.tables[name] for name in ("copy", "seed", "sighting"))
 ORDER_LOCK = 7_315_022  # any number, as long as every Seedwatch uses the same
 
 
@@ -104,35 +103,35 @@ def _looks_so_far(session: Session, test_id: int) -> dict[str, int]:
 def _clusters(session: Session, test_id: int) -> dict[str, _Cluster]:
     clusters: dict[str, _Cluster] = {}
     latest = _latest_placements(session, test_id)
-    copies = session.exec(
-        select(CopyRow, SeedRow)
-        .join(SeedRow, col(SeedRow.id) == col(CopyRow.seed_id))
-        .where(col(CopyRow.test_id) == test_id)
-        .order_by(col(SeedRow.address))
+    copies = session.execute(
+        sql_select(COPY.c.id, COPY.c.provider, SEED.c.address, SEED.c.region)
+        .join(SEED, SEED.c.id == COPY.c.seed_id)
+        .where(COPY.c.test_id == test_id)
+        .order_by(SEED.c.address)
     )
-    for copy, seed in copies:
-        placement, contaminated = latest.get(saved(copy.id), (Placement.PENDING, False))
+    for copy_id, provider, address, region in copies:
+        placement, contaminated = latest.get(copy_id, (Placement.PENDING, False))
         if contaminated:
             continue
-        cluster = clusters.setdefault(copy.provider, _Cluster())
-        cluster.placements[seed.address] = placement
-        if seed.region:
-            cluster.regions[seed.address] = seed.region
+        cluster = clusters.setdefault(provider, _Cluster())
+        cluster.placements[address] = placement
+        if region:
+            cluster.regions[address] = region
     return clusters
 
 
 def _latest_placements(session: Session, test_id: int) -> dict[int, tuple[Placement, bool]]:
     """The latest telling placement of each copy; `unknown` only where nothing else was seen."""
     found: dict[int, tuple[Placement, bool]] = {}
-    rows = session.exec(
-        select(SightingRow)
-        .join(CopyRow, col(CopyRow.id) == col(SightingRow.copy_id))
-        .where(col(CopyRow.test_id) == test_id)
-        .order_by(col(SightingRow.looked_at))
+    rows = session.execute(
+        sql_select(SIGHTING.c.copy_id, SIGHTING.c.placement, SIGHTING.c.contaminated)
+        .join(COPY, COPY.c.id == SIGHTING.c.copy_id)
+        .where(COPY.c.test_id == test_id)
+        .order_by(SIGHTING.c.looked_at)
     )
-    for row in rows:
-        if row.placement is not Placement.UNKNOWN or row.copy_id not in found:
-            found[row.copy_id] = (row.placement, row.contaminated)
+    for copy_id, placement, contaminated in rows:
+        if placement is not Placement.UNKNOWN or copy_id not in found:
+            found[copy_id] = (placement, contaminated)
     return found
 
 

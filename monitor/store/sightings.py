@@ -6,12 +6,16 @@ from datetime import datetime
 
 from sqlalchemy import func, insert
 from sqlalchemy import select as sql_select
-from sqlmodel import Session, col, select
+from sqlmodel import Session, SQLModel, col, select
 
 from monitor.core.campaigns import Found, Outcome
 from monitor.core.placements import LADDER, Placement, Sighting, next_look
-from monitor.store.tables import CopyRow, EvidenceRow, HandoverRow, SightingRow, TestRow
+from monitor.store.tables import CopyRow, EvidenceRow, HandoverRow, SightingRow
 
+# One look reads hundreds of rows, so its queries go without the ORM.
+COPY, HANDOVER, SIGHTING, TEST = (
+    SQLModel.metadata.tables[name] for name in ("copy", "handover", "sighting", "placement_test")
+)
 _CHUNK = 500  # ids in one IN (...), below every database's limit
 
 
@@ -36,29 +40,29 @@ class WatchedCopy:
 def watched(session: Session, seed_id: int, *, now: datetime) -> list[WatchedCopy]:
     """Return the copies in one seed mailbox that are still looked at, oldest first."""
     last_look = (
-        select(func.max(SightingRow.looked_at))
-        .where(col(SightingRow.copy_id) == col(CopyRow.id))
-        .correlate(CopyRow)
+        sql_select(func.max(SIGHTING.c.looked_at))
+        .where(SIGHTING.c.copy_id == COPY.c.id)
+        .correlate(COPY)
         .scalar_subquery()
     )
     rows = session.execute(
         sql_select(
-            col(CopyRow.id),
-            col(CopyRow.test_id),
-            col(CopyRow.message_id),
-            col(TestRow.token),
-            col(HandoverRow.outcome),
-            func.coalesce(col(HandoverRow.finished_at), col(HandoverRow.started_at)),
+            COPY.c.id,
+            COPY.c.test_id,
+            COPY.c.message_id,
+            TEST.c.token,
+            HANDOVER.c.outcome,
+            func.coalesce(HANDOVER.c.finished_at, HANDOVER.c.started_at),
             last_look,
         )
-        .join(TestRow, col(TestRow.id) == col(CopyRow.test_id))
-        .join(HandoverRow, col(HandoverRow.copy_id) == col(CopyRow.id))
+        .join(TEST, TEST.c.id == COPY.c.test_id)
+        .join(HANDOVER, HANDOVER.c.copy_id == COPY.c.id)
         .where(
-            col(CopyRow.seed_id) == seed_id,
-            col(HandoverRow.outcome).in_([Outcome.ACCEPTED, Outcome.UNCERTAIN]),
-            col(HandoverRow.started_at) > now - LADDER[-1] * 1.1,
+            COPY.c.seed_id == seed_id,
+            HANDOVER.c.outcome.in_([Outcome.ACCEPTED, Outcome.UNCERTAIN]),
+            HANDOVER.c.started_at > now - LADDER[-1] * 1.1,
         )
-        .order_by(col(CopyRow.id))
+        .order_by(COPY.c.id)
     )
     return [
         WatchedCopy(
@@ -80,16 +84,16 @@ def histories(session: Session, copy_ids: Sequence[int]) -> dict[int, list[Sight
     for start in range(0, len(copy_ids), _CHUNK):
         rows = session.execute(
             sql_select(
-                col(SightingRow.copy_id),
-                col(SightingRow.looked_at),
-                col(SightingRow.placement),
-                col(SightingRow.folder),
-                col(SightingRow.tab),
-                col(SightingRow.reason),
-                col(SightingRow.contaminated),
+                SIGHTING.c.copy_id,
+                SIGHTING.c.looked_at,
+                SIGHTING.c.placement,
+                SIGHTING.c.folder,
+                SIGHTING.c.tab,
+                SIGHTING.c.reason,
+                SIGHTING.c.contaminated,
             )
-            .where(col(SightingRow.copy_id).in_(copy_ids[start : start + _CHUNK]))
-            .order_by(col(SightingRow.copy_id), col(SightingRow.looked_at))
+            .where(SIGHTING.c.copy_id.in_(copy_ids[start : start + _CHUNK]))
+            .order_by(SIGHTING.c.copy_id, SIGHTING.c.looked_at)
         )
         for copy_id, *look in rows:
             found.setdefault(copy_id, []).append(Sighting(*look))
