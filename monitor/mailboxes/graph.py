@@ -7,6 +7,8 @@ messageTraces", all of Graph v1.0.
 """
 
 import json
+import logging
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +17,9 @@ from monitor.core.ports import Mailbox
 from monitor.mailboxes.graph_http import GraphHttp, GraphRefusedError
 from monitor.tenant import App, Json
 
+log = logging.getLogger(__name__)
+
+HUNT_AGAIN = 200  # looks after which a tenant that refused to be hunted is asked once more
 MAX_IDS = 100  # of one query
 MAX_PAGES = 10
 MAX_NOTE = 300  # characters
@@ -60,7 +65,10 @@ class GraphTenant:
     ) -> None:
         app = App(base_url, login_url, tenant, client_id, client_secret, timeout_s)
         self._http = GraphHttp(app)
-        self._may_hunt = True
+        self._name = tenant
+        self._lock = threading.Lock()
+        self._until_hunt = 0  # looks that are left to message trace
+        self._was_refused = False
 
     def sign_in(self) -> None:
         """Prove that the tenant lets us in.
@@ -79,13 +87,44 @@ class GraphTenant:
         """
         if not wanted:
             return []
-        if self._may_hunt:
+        if self._is_hunt_due():
             try:
-                return self._hunt(wanted, recipient)
-            except GraphRefusedError:
-                # Hunting needs a licence that many tenants lack; message trace does not.
-                self._may_hunt = False
+                found = self._hunt(wanted, recipient)
+            except GraphRefusedError as error:
+                self._hunt_later(error)
+            else:
+                self._hunt_on()
+                return found
         return self._trace(wanted, recipient)
+
+    def _is_hunt_due(self) -> bool:
+        with self._lock:
+            self._until_hunt = max(self._until_hunt - 1, 0)
+            return self._until_hunt == 0
+
+    def _hunt_later(self, error: GraphRefusedError) -> None:
+        """Leave the next looks to message trace, and say so once.
+
+        Hunting needs a licence that many tenants lack, while message trace does not. But a
+        permission may be granted meanwhile, and a refusal may have been a mistake.
+        """
+        with self._lock:
+            is_news, self._was_refused = not self._was_refused, True
+            self._until_hunt = HUNT_AGAIN
+        if is_news:
+            log.warning(
+                "Tenant %s: hunting refused, so message trace is asked, which does not know what"
+                " happened after delivery; hunting is tried again every %d looks. %s",
+                self._name,
+                HUNT_AGAIN,
+                error,
+            )
+
+    def _hunt_on(self) -> None:
+        with self._lock:
+            is_news, self._was_refused = self._was_refused, False
+        if is_news:
+            log.info("Tenant %s: hunting is no longer refused", self._name)
 
     def _hunt(self, wanted: Sequence[Wanted], recipient: str) -> list[Found]:
         found: dict[str, tuple[datetime, Found]] = {}
@@ -113,7 +152,7 @@ class GraphTenant:
                         role=role,
                         received_at=_moment(row.get("receiveddatetime")),
                         match=Match.MESSAGE_ID,
-                        note="message trace",
+                        note="message trace, as hunting is refused",
                     )
         return list(found.values())
 

@@ -14,7 +14,7 @@ from monitor.core.errors import BadInputError, MailboxBusyError, MailboxLockedEr
 from monitor.core.seeds import Account, Endpoint, ProviderFacts, Security
 from monitor.lab.lab import Lab
 from monitor.lab.scenario import load_scenario
-from monitor.mailboxes.graph import CombinedMailbox, GraphTenant, hunting_query
+from monitor.mailboxes.graph import HUNT_AGAIN, CombinedMailbox, GraphTenant, hunting_query
 from monitor.mailboxes.imap import ImapMailbox
 from monitor.mailboxes.kinds import open_mailbox
 from monitor.tenant import retry_after
@@ -279,7 +279,7 @@ def test_rows_that_make_no_sense_are_passed_over(
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
-def test_a_tenant_that_may_not_hunt_is_asked_for_its_trace_from_then_on(
+def test_a_tenant_that_may_not_be_hunted_is_asked_for_its_trace(
     service: Service, wanted: Want, status: int
 ) -> None:
     service.set(HUNT, service.json({"error": {"code": "Forbidden"}}, status))
@@ -293,10 +293,36 @@ def test_a_tenant_that_may_not_hunt_is_asked_for_its_trace_from_then_on(
 
     for _ in range(2):
         (copy,) = service.tenant.places([wanted(1)], SEED)
-        assert (copy.role, copy.note) == (Role.QUARANTINE, "message trace")
+        assert copy.role is Role.QUARANTINE
+        assert copy.note == "message trace, as hunting is refused"
 
     assert service.asked(HUNT) == 1
     assert service.asked(TRACE) == 2
+
+
+def test_hunting_that_was_refused_is_tried_again_in_the_long_run(
+    service: Service, wanted: Want, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A permission may be granted meanwhile; and one bad answer is no reason to stay blind."""
+    caplog.set_level("INFO", "monitor.mailboxes")
+    service.set(HUNT, service.json({"error": {"code": "Forbidden"}}, 403))
+    service.set(TRACE, service.json({"value": []}))
+
+    for _ in range(HUNT_AGAIN):
+        service.tenant.places([wanted(1)], SEED)
+    assert service.asked(HUNT) == 1
+    service.tenant.places([wanted(1)], SEED)
+    assert service.asked(HUNT) == 2
+    service.set(HUNT, service.json({"results": [row()]}))
+    for _ in range(HUNT_AGAIN + 1):
+        found = service.tenant.places([wanted(1)], SEED)
+
+    assert [copy.note for copy in found] == [""]
+    assert service.asked(HUNT) == 4
+    refused, again = (record.getMessage() for record in caplog.records)
+    assert refused.startswith("Tenant acme: hunting refused, so message trace is asked")
+    assert "refuses this question (403 Forbidden)" in refused
+    assert again == "Tenant acme: hunting is no longer refused"
 
 
 def test_a_trace_is_asked_in_ranges_and_pages(service: Service, wanted: Want) -> None:
@@ -317,7 +343,7 @@ def test_a_real_trace_of_the_lab_is_understood(
     with start_lab(QUARANTINE, clock) as lab:
         send(lab, letter(1))
         tenant = tenant_of(lab)
-        tenant._may_hunt = False
+        tenant._until_hunt = HUNT_AGAIN
 
         assert [c.role for c in tenant.places([wanted(1)], SEED)] == [Role.QUARANTINE]
 
