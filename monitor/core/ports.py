@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
 from monitor.core.campaigns import Found, Handover, Letter, Wanted
+from monitor.core.errors import MailboxBusyError
 
 
 class Transport(Protocol):
@@ -25,6 +26,24 @@ class Transport(Protocol):
         ...
 
 
+class PartlyReadError(MailboxBusyError):
+    """One part of a mailbox was read and another could not be.
+
+    The copies in `partial` are where it says; where any other is, nobody can say now.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        partial: Sequence[Found],
+        remedy: str = "",
+        retry_after: timedelta | None = None,
+    ) -> None:
+        super().__init__(what, remedy=remedy, retry_after=retry_after)
+        self.partial = tuple(partial)
+
+
 class Mailbox(Protocol):
     """A seed mailbox that we may read but never change.
 
@@ -37,6 +56,7 @@ class Mailbox(Protocol):
 
         Raises:
             MailboxLockedError: sign-in refused, or a wrong certificate.
+            PartlyReadError: only those of its `partial` are known; of the others nothing.
             MailboxBusyError: try again later.
         """
         ...
@@ -44,7 +64,7 @@ class Mailbox(Protocol):
     def read(self, message_id: str, *, limit: int) -> bytes | None:
         """Return the first *limit* bytes of a copy found earlier, or None if it is gone.
 
-        Raises: as `look`.
+        Raises: as `look`, but for PartlyReadError.
         """
         ...
 

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from monitor.core.campaigns import Found, Match, Role, Wanted
-from monitor.core.ports import Mailbox
+from monitor.core.errors import MailboxBusyError, MailboxLockedError
+from monitor.core.ports import Mailbox, PartlyReadError
 from monitor.mailboxes.graph_http import GraphHttp, GraphRefusedError
 from monitor.tenant import App, Json
 
@@ -184,7 +185,12 @@ class CombinedMailbox:
         unseen = [w for w in wanted if w.message_id not in seen]
         if not wanted:
             self._tenant.sign_in()
-        hidden = self._tenant.places(unseen, self._address)
+        try:
+            hidden = self._tenant.places(unseen, self._address)
+        except (MailboxBusyError, MailboxLockedError) as error:
+            if not found:
+                raise
+            raise _partly(found, error) from error
         return found + [one for one in hidden if one.role is Role.QUARANTINE]
 
     def read(self, message_id: str, *, limit: int) -> bytes | None:
@@ -192,6 +198,12 @@ class CombinedMailbox:
 
     def close(self) -> None:
         self._imap.close()
+
+
+def _partly(found: list[Found], error: MailboxBusyError | MailboxLockedError) -> PartlyReadError:
+    """Let what IMAP has found be known, though the tenant does not answer."""
+    wait = error.retry_after if isinstance(error, MailboxBusyError) else None
+    return PartlyReadError(error.what, partial=found, remedy=error.remedy, retry_after=wait)
 
 
 def hunting_query(wanted: Sequence[Wanted]) -> str:

@@ -11,6 +11,7 @@ import pytest
 from monitor.core.campaigns import Found, Role, Wanted
 from monitor.core.clock import ManualClock
 from monitor.core.errors import BadInputError, MailboxBusyError, MailboxLockedError
+from monitor.core.ports import PartlyReadError
 from monitor.core.seeds import Account, Endpoint, ProviderFacts, Security
 from monitor.lab.lab import Lab
 from monitor.lab.scenario import load_scenario
@@ -236,6 +237,38 @@ def test_what_imap_can_see_is_believed_of_imap_alone(service: Service, wanted: W
         ("<2@brand.example>", Role.QUARANTINE),
     ]
     assert "<3@brand.example>" not in service.server.bodies[-1].decode()
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(429, "cannot answer now"), (401, "does not know us"), (403, "refuses this question")],
+)
+def test_what_imap_found_is_known_though_the_tenant_does_not_answer(
+    service: Service, wanted: Want, status: int, words: str
+) -> None:
+    for key in (HUNT, TRACE):
+        service.set(key, service.json({"error": {}}, status, Retry_After="90"))
+    seen = Found("<2@brand.example>", "INBOX", Role.INBOX)
+    mailbox = CombinedMailbox(FakeImap(seen), service.tenant, SEED)
+
+    with pytest.raises(PartlyReadError, match=words) as caught:
+        mailbox.look([wanted(1), wanted(2)])
+
+    assert caught.value.partial == (seen,)
+    assert caught.value.retry_after == (timedelta(seconds=90) if status == 429 else None)
+    assert bool(caught.value.remedy) is (status != 429)
+
+
+@pytest.mark.parametrize(("status", "kind"), [(429, MailboxBusyError), (401, MailboxLockedError)])
+def test_where_imap_found_nothing_the_tenant_s_own_error_is_told(
+    service: Service, wanted: Want, status: int, kind: type[Exception]
+) -> None:
+    service.set(HUNT, service.json({"error": {}}, status))
+
+    with pytest.raises(kind) as caught:
+        CombinedMailbox(FakeImap(), service.tenant, SEED).look([wanted(1)])
+
+    assert type(caught.value) is kind
 
 
 def test_nothing_is_asked_when_imap_shows_all(service: Service, wanted: Want) -> None:
