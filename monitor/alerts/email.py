@@ -6,9 +6,11 @@ from monitor.core.campaigns import Handover, Letter, Outcome
 from monitor.core.clock import Clock
 from monitor.core.errors import (
     AgainLaterError,
+    InDoubtError,
     PersonNeededError,
     SeedwatchError,
     TransportBusyError,
+    TransportRefusedError,
 )
 from monitor.core.ports import Alert, Transport
 from monitor.evidence import mime, stamp
@@ -31,16 +33,17 @@ class EmailAlerter:
     def tell(self, alert: Alert) -> None:
         """Send *alert* as one message.
 
-        A message of which nobody knows whether it arrived is not an error: the same
-        warning twice would be worse than none, and the incident's page tells it anyway.
-
         Raises:
-            AgainLaterError: the mail server could not be reached, or wants it later.
-            PersonNeededError: the recipient or the whole server refuses it for good, or
-                an address is none.
+            AgainLaterError: the mail server could not be reached, wants it later, or
+                refuses us: a sign-in or certificate will be mended, and the alert is owed.
+            InDoubtError: nobody knows whether the server took it.
+            PersonNeededError: this recipient is refused for good, or an address is none.
         """
         letter = self._compose(alert)
-        handover = next(iter(self._transport.send([letter])))
+        try:
+            [handover] = self._transport.send([letter])
+        except TransportRefusedError as refusal:
+            raise AgainLaterError(refusal.what, remedy=refusal.remedy) from refusal
         error = _error(alert.to, handover)
         if error is not None:
             raise error
@@ -76,8 +79,17 @@ def _thread(alert: Alert) -> bytes:
 def _error(to: str, handover: Handover) -> SeedwatchError | None:
     said = handover.reply or handover.problem
     match handover.outcome:
-        case Outcome.ACCEPTED | Outcome.UNCERTAIN:
+        case Outcome.ACCEPTED:
             return None
+        case Outcome.UNCERTAIN:
+            return InDoubtError(
+                f"nobody knows whether the alert for {to} went out: {said}.",
+                remedy="Ask whether it arrived; it is not sent again.",
+            )
+        case Outcome.REJECTED if handover.is_of_server:
+            return AgainLaterError(
+                f"the mail server refuses us: {said}.", remedy="Check the server for alerts."
+            )
         case Outcome.REJECTED:
             return PersonNeededError(
                 f"{to} refused the alert: {said}.", remedy="Check this route's address."

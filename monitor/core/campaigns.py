@@ -71,6 +71,7 @@ class Handover:
     outcome: Outcome
     reply: SmtpReply | None = None
     problem: str = ""  # why there is no reply
+    is_of_server: bool = False  # refused before the recipient was named: others would be too
 
 
 @dataclass(frozen=True, slots=True)

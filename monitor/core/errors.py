@@ -7,6 +7,7 @@ SeedwatchError
 └── PersonNeededError      trying again will not help
     ├── MailboxLockedError     sign-in refused, certificate wrong, account closed
     ├── TransportRefusedError  the mail server refused us (not one recipient)
+    ├── InDoubtError           it may have been done; doing it again could do it twice
     ├── BadInputError          a file, setting or argument that a person wrote
     └── NotFoundError          no such row for this organisation
 """
@@ -54,6 +55,10 @@ class MailboxLockedError(PersonNeededError):
 
 class TransportRefusedError(PersonNeededError):
     """The mail server refused the connection or our credentials for good."""
+
+
+class InDoubtError(PersonNeededError):
+    """Nobody knows whether it was done, and twice would be worse than never."""
 
 
 class NotFoundError(PersonNeededError):

@@ -162,6 +162,7 @@ class Alerter(Protocol):
 
         Raises:
             AgainLaterError: the channel may work later.
-            PersonNeededError: this recipient or channel is refused for good.
+            InDoubtError: nobody knows whether it was delivered; do not repeat it.
+            PersonNeededError: this recipient is refused for good.
         """
         ...

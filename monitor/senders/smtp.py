@@ -95,7 +95,13 @@ class _Delivery:
                     result = self._hand_over(place, letter)
                 else:
                     result = Result(Outcome.FAILED, problem=place)
-                yield Handover(letter.message_id, result.outcome, result.reply, result.problem)
+                yield Handover(
+                    letter.message_id,
+                    result.outcome,
+                    result.reply,
+                    result.problem,
+                    result.is_of_server,
+                )
         finally:
             for connection in self._open.values():
                 _part(connection)
@@ -137,7 +143,8 @@ class _Delivery:
                 raise
             self._down[server] = Result(Outcome.FAILED, problem=str(error))
         except smtplib.SMTPResponseException as error:
-            self._down[server] = judge(read_reply(error.smtp_code, error.smtp_error))
+            reply = read_reply(error.smtp_code, error.smtp_error)
+            self._down[server] = judge(reply, is_of_server=True)
         except (OSError, UnicodeError) as error:  # UnicodeError: the host name is none
             self._down[server] = Result(Outcome.FAILED, problem=f"cannot reach {server}: {error}")
         return self._open.get(server)

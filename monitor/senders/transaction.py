@@ -30,6 +30,7 @@ class Result:
     problem: str = ""
     line: Line = Line.KEPT
     was_begun: bool = True  # the server had answered at least one of our commands
+    is_of_server: bool = False  # refused before the recipient was named
 
 
 def transact(connection: BoundedReplies, letter: Letter) -> Result:
@@ -50,13 +51,12 @@ def transact(connection: BoundedReplies, letter: Letter) -> Result:
     return refusal
 
 
-def judge(reply: SmtpReply, *, was_begun: bool = True) -> Result:
+def judge(reply: SmtpReply, *, was_begun: bool = True, is_of_server: bool = False) -> Result:
     """Say what a refusing reply means."""
     line = Line.LOST if reply.code == CLOSING else Line.KEPT
-    if 400 <= reply.code < 500:
-        return Result(Outcome.DEFERRED, reply, line=line, was_begun=was_begun)
-    if 500 <= reply.code < 600:
-        return Result(Outcome.REJECTED, reply, was_begun=was_begun)
+    outcome = Outcome.DEFERRED if 400 <= reply.code < 500 else Outcome.REJECTED
+    if 400 <= reply.code < 600:
+        return Result(outcome, reply, line=line, was_begun=was_begun, is_of_server=is_of_server)
     return Result(Outcome.FAILED, reply, "an answer that fits no command", Line.LOST)
 
 
@@ -71,7 +71,7 @@ def _offer(connection: BoundedReplies, letter: Letter, size: int) -> Result | No
         line = Line.SILENT if isinstance(error, ServerSilentError) else Line.LOST
         return Result(Outcome.FAILED, problem=str(error), line=line, was_begun=False)
     if code != 250:
-        return judge(read_reply(code, text), was_begun=code != CLOSING)
+        return judge(read_reply(code, text), was_begun=code != CLOSING, is_of_server=True)
     code, text = connection.rcpt(letter.recipient)
     if code not in {250, 251, 252}:
         return judge(read_reply(code, text))

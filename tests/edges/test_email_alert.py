@@ -18,8 +18,10 @@ from monitor.core.clock import ManualClock
 from monitor.core.errors import (
     AgainLaterError,
     BadInputError,
+    InDoubtError,
     PersonNeededError,
     TransportBusyError,
+    TransportRefusedError,
 )
 from monitor.core.incidents import Cause, Direction, Evidence, IncidentEvent, State, Tally
 from monitor.core.ports import Alert
@@ -337,6 +339,7 @@ def test_the_same_alert_again_is_the_same_message() -> None:
         (Outcome.REJECTED, "", PersonNeededError),
         (Outcome.DEFERRED, "", AgainLaterError),
         (Outcome.FAILED, "cannot reach mx.example:25", TransportBusyError),
+        (Outcome.UNCERTAIN, "the message was sent, but not confirmed", InDoubtError),
     ],
 )
 def test_what_went_wrong_is_told_apart(
@@ -350,8 +353,37 @@ def test_what_went_wrong_is_told_apart(
     assert (problem or "550 5.1.1 no such user") in str(raised.value)
 
 
-def test_an_alert_in_doubt_is_not_told_twice() -> None:
-    EmailAlerter(Outbox(Outcome.UNCERTAIN, "lost"), "alerts@watch.example", CLOCK).tell(alert())
+def test_an_alert_in_doubt_is_neither_delivered_nor_to_be_repeated() -> None:
+    alerter = EmailAlerter(Outbox(Outcome.UNCERTAIN, "lost"), "alerts@watch.example", CLOCK)
+
+    with pytest.raises(InDoubtError, match="not sent again") as raised:
+        alerter.tell(alert())
+
+    assert isinstance(raised.value, PersonNeededError)
+
+
+class Locked:
+    """A transport whose server refuses us, at once or once it is asked for the outcome."""
+
+    def __init__(self, *, at_once: bool) -> None:
+        self._at_once = at_once
+
+    def send(self, letters: Sequence[Letter]) -> Iterator[Handover]:
+        if self._at_once:
+            raise TransportRefusedError("cannot sign in.", remedy="Check the password.")
+        return self._later()
+
+    def _later(self) -> Iterator[Handover]:
+        yield from ()
+        raise TransportRefusedError("cannot sign in.", remedy="Check the password.")
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_server_that_refuses_us_is_no_verdict_on_the_recipient(at_once: bool) -> None:
+    alerter = EmailAlerter(Locked(at_once=at_once), "alerts@watch.example", CLOCK)
+
+    with pytest.raises(AgainLaterError, match=r"cannot sign in\. Check the password\."):
+        alerter.tell(alert())
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,15 @@
 """Handing letters over: what arrives, and what each answer of a server means."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from monitor.alerts.email import EmailAlerter
 from monitor.core.campaigns import Handover, Letter, Outcome, SmtpReply
+from monitor.core.clock import ManualClock
+from monitor.core.errors import AgainLaterError, InDoubtError, PersonNeededError
+from monitor.core.ports import Alert
 from monitor.core.seeds import Endpoint, Security
 from monitor.senders.replies import read_reply
 
@@ -131,7 +136,20 @@ def test_a_refusing_greeting_concerns_every_letter(
     handovers = stage.send(server, 3)
 
     assert outcomes(handovers) == [outcome] * 3
+    assert all(handover.is_of_server for handover in handovers)
     assert len(server.heard) == 1
+
+
+@pytest.mark.parametrize(
+    ("at", "is_of_server"),
+    [("EHLO", True), ("MAIL", True), ("RCPT", False), ("DATA", False), ("end", False)],
+)
+def test_it_is_known_whether_a_refusal_was_meant_for_the_recipient(
+    stage: Any, at: str, is_of_server: bool
+) -> None:
+    [handover] = stage.send(stage.play(**{at: "550 5.7.1 no\r\n"}))
+
+    assert (handover.outcome, handover.is_of_server) == (REJECTED, is_of_server)
 
 
 def test_a_server_that_knows_only_helo_is_greeted_so(stage: Any) -> None:
@@ -202,3 +220,38 @@ def test_a_reply_is_read(code: int, text: bytes, expected: SmtpReply) -> None:
 
 def test_a_reply_is_kept_short() -> None:
     assert len(read_reply(550, b"x" * 10_000).text) == 1000
+
+
+def alerter(stage: Any, server: Any) -> EmailAlerter:
+    clock = ManualClock(datetime(2026, 3, 2, 14, 11, tzinfo=UTC))
+    return EmailAlerter(stage.transport(server.endpoint), "alerts@watch.example", clock)
+
+
+ALERT = Alert("1", "ops@a.example", "s", "t", "<p>t</p>", "<a@watch.example>")
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ({"greeting": "554 5.7.1 your address is on a list\r\n"}, AgainLaterError),
+        ({"MAIL": "530 5.7.0 authentication required\r\n"}, AgainLaterError),
+        ({"RCPT": "550 5.1.1 unknown\r\n"}, PersonNeededError),
+        ({"end": "554 5.7.1 policy\r\n"}, PersonNeededError),
+        ({"end": ""}, InDoubtError),
+    ],
+)
+def test_an_alert_is_given_up_only_for_what_concerns_itself(
+    stage: Any, script: dict[str, str], expected: type[Exception]
+) -> None:
+    with pytest.raises(expected) as raised:
+        alerter(stage, stage.play(**script)).tell(ALERT)
+
+    assert type(raised.value) is expected
+
+
+def test_an_alert_s_connection_is_ended_properly(stage: Any) -> None:
+    server = stage.play()
+
+    alerter(stage, server).tell(ALERT)
+
+    assert server.heard[0][-1] == "quit"
