@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
 from urllib.parse import quote
+
+from jinja2 import Environment
 
 from monitor.alerts import table, words
 from monitor.core.incidents import Direction, IncidentEvent, State
 from monitor.rendering import environment
-
-Audience = Literal["sender"]
 
 MAX_TESTS = 20
 MAX_SUBJECT = 180
@@ -49,8 +49,8 @@ def render(
     recipient: str,
     names: Mapping[str, str],
     base_url: str | None = None,
-    audience: Audience = "sender",
     tests: Sequence[tuple[str, str]] = (),
+    templates_dir: Path | None = None,
 ) -> tuple[str, str, str]:
     """Return subject, text and HTML of the alert about *event*.
 
@@ -60,29 +60,28 @@ def render(
         recipient: who gets it; shown in the footer.
         names: provider ids to the names that people know.
         base_url: where the dashboard can be reached; without it there is no link.
-        audience: whom it addresses; decides the words.
         tests: name and link of each test that is affected; a link may be "".
+        templates_dir: the operator's own templates, before ours.
     """
     view = _view(event, recipient=recipient, names=names, base_url=base_url or "", tests=tests)
     is_over = event.state in {State.RECOVERING, State.CLOSED}
     folder, parts = ("recovered", _OVER) if is_over else ("incident", _OPEN)
-    say = {part: _said(part, view) for part in parts}
+    templates = environment(templates_dir)
+    say = {part: _said(templates, part, view) for part in parts}
     subject, text, html = (
-        environment()
-        .get_template(f"mail/{folder}/{name}")
-        .render(view=view, say=say, audience=audience)
+        templates.get_template(f"mail/{folder}/{name}").render(view=view, say=say)
         for name in ("subject.txt", "body.txt", "body.html")
     )
     return words.plain(subject, MAX_SUBJECT), text.strip() + "\n", html
 
 
-def _said(part: str, view: View) -> list[str]:
+def _said(templates: Environment, part: str, view: View) -> list[str]:
     """Let mail/words.txt say one part, a sentence a line.
 
     Said once for text and HTML, as plain strings: what a macro returns counts as safe, so
     the HTML template would print it without escaping.
     """
-    said = str(getattr(environment().get_template("mail/words.txt").module, part)(view))
+    said = str(getattr(templates.get_template("mail/words.txt").module, part)(view))
     return [line.strip() for line in said.splitlines() if line.strip()]
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -25,6 +26,7 @@ from monitor.core.errors import (
 )
 from monitor.core.incidents import Cause, Direction, Evidence, IncidentEvent, State, Tally
 from monitor.core.ports import Alert
+from monitor.rendering import data_dir
 
 NAMES = {"microsoft365": "Microsoft 365", "gmail": "Gmail"}
 START = datetime(2026, 3, 2, 9, 20, tzinfo=UTC)
@@ -225,6 +227,31 @@ def test_without_a_dashboard_there_is_no_link() -> None:
 
         assert "http" not in text
         assert "href" not in html
+
+
+def test_templates_of_one_s_own_come_before_ours(tmp_path: Path) -> None:
+    own = tmp_path / "mail" / "incident"
+    own.mkdir(parents=True)
+    (own / "subject.txt").write_text("Acme: {{ say.lead[0] }}", "utf-8")
+
+    subject, text, _ = render(
+        PROVIDER, recipient="x@a.example", names=NAMES, templates_dir=tmp_path
+    )
+
+    assert subject.startswith("Acme: It is Microsoft 365, not you: since 2 March 2026")
+    assert text == render(PROVIDER, recipient="x@a.example", names=NAMES)[1]
+
+
+def test_words_of_one_s_own_are_said_in_our_templates(tmp_path: Path) -> None:
+    words = (data_dir("templates") / "mail" / "words.txt").read_text("utf-8")
+    (tmp_path / "mail").mkdir()
+    (tmp_path / "mail" / "words.txt").write_text(
+        words.replace(", not you", ", and not you"), "utf-8"
+    )
+
+    text = render(PROVIDER, recipient="x@a.example", names=NAMES, templates_dir=tmp_path)[1]
+
+    assert text.startswith("It is Microsoft 365, and not you: since 2 March 2026")
 
 
 HOSTILE = '<script>alert(1)</script>"\r\nBcc: x@y.example\x1b[2J\x00\u2028{{ 7 * 7 }}'
