@@ -28,7 +28,8 @@ T = TypeVar("T")
 class ImapMailbox:
     """A `Mailbox` (see core/ports.py) over IMAP; its connection is kept between looks.
 
-    Safe between threads: one of them reads at a time.
+    Safe between threads: one of them reads at a time. Once closed, it holds neither a
+    connection nor anything it remembered; the next look opens it again, as at first.
 
     Args:
         timeout_s: how long connecting, and each exchange after it, may take.
@@ -74,6 +75,8 @@ class ImapMailbox:
     def close(self) -> None:
         with self._lock:
             self._drop()
+            self._places = []
+            self._memories.clear()
 
     def _retrying(self, work: Callable[[ImapClient], T]) -> T:
         """Do *work*, on a new connection if the server has closed the kept one meanwhile."""

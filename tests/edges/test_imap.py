@@ -368,6 +368,50 @@ def test_threads_may_share_a_mailbox(
     assert results == [{"1": "INBOX"}] * 30
 
 
+def test_a_closed_mailbox_holds_nothing_and_opens_again_when_it_is_looked_into(
+    corporate: Seed, mailbox: Open, relay: Listen, wanted: Want, letter: Write
+) -> None:
+    """Whoever keeps many mailboxes may close one that is not used, at any time."""
+    corporate.put("INBOX", letter(1))
+    line = relay(corporate.endpoint)
+    reader = mailbox(line.endpoint, address=corporate.address)
+    assert places(reader.look([wanted(1)])) == {"1": "INBOX"}
+
+    reader.close()
+    reader.close()
+    assert (reader.round_trips, reader._memories) == (0, {})
+    corporate.move("INBOX", "Junk")
+    corporate.put("INBOX", letter(2))
+
+    copies = [wanted(1, was_found=True), wanted(2)]
+    assert places(reader.look(copies)) == {"1": "Junk", "2": "INBOX"}
+    assert reader.round_trips == 5
+
+    reader.close()
+    assert (reader.read("<1@brand.example>", limit=5000) or b"").endswith(b"body\r\n")
+
+
+def test_a_mailbox_may_be_closed_while_others_look_into_it(
+    corporate: Seed, mailbox: Open, wanted: Want, letter: Write
+) -> None:
+    corporate.put("INBOX", letter(1))
+    reader = mailbox(corporate.endpoint, address=corporate.address)
+    found: list[dict[str, str]] = []
+
+    def look() -> None:
+        found.extend(places(reader.look([wanted(1)])) for _ in range(10))
+
+    lookers = [threading.Thread(target=look) for _ in range(3)]
+    for looker in lookers:
+        looker.start()
+    while any(looker.is_alive() for looker in lookers):
+        reader.close()
+    for looker in lookers:
+        looker.join()
+
+    assert found == [{"1": "INBOX"}] * 30
+
+
 def test_the_beginning_of_a_copy_is_read_wherever_it_is_and_by_whomever(
     corporate: Seed, mailbox: Open, wanted: Want, letter: Write
 ) -> None:
