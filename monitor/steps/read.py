@@ -10,7 +10,7 @@ from monitor.core.campaigns import Found, Role, Wanted
 from monitor.core.clock import Clock
 from monitor.core.errors import SeedwatchError
 from monitor.core.placements import Placement, Sighting, decide, next_look
-from monitor.core.ports import Mailbox
+from monitor.core.ports import Mailbox, PartlyReadError
 from monitor.store import jobs, looks, sightings
 from monitor.store.sightings import WatchedCopy
 from monitor.store.tables import SeedRow
@@ -57,13 +57,21 @@ def read(
     due = [copy for copy in copies if copy.is_due(now)]
     past = sightings.histories(session, [c.copy_id for c in due])
     session.commit()  # no transaction stays open while we are on the network
-    try:
-        found = _look(open_mailbox(seed), due, past) if due else {}
-    except SeedwatchError as error:
-        blind = Sighting(now, Placement.UNKNOWN, reason=error.what)
-        sightings.add(session, [(copy.copy_id, blind) for copy in due])
-    else:
-        _write(session, seed, [Look(c, past.get(c.copy_id, ()), found) for c in due], rules, now)
+    found, blind = _visit(open_mailbox, seed, due, past)
+    sightings.add(
+        session,
+        [
+            (copy.copy_id, Sighting(now, Placement.UNKNOWN, reason=blind))
+            for copy in due
+            if blind and copy.message_id not in found
+        ],
+    )
+    looks_done = [
+        Look(copy, past.get(copy.copy_id, ()), found)
+        for copy in due
+        if not blind or copy.message_id in found
+    ]
+    _write(session, seed, looks_done, rules, now)
     rungs = [r for c in copies if (r := next_look(c.sent_at, now)) is not None]
     if rungs:
         looks.put(session, seed_id, seed.provider, due_at=min(rungs))
@@ -80,6 +88,23 @@ class Look:
     @property
     def found(self) -> Found | None:
         return self.visit.get(self.copy.message_id)
+
+
+def _visit(
+    open_mailbox: Callable[[SeedRow], Mailbox],
+    seed: SeedRow,
+    due: Sequence[WatchedCopy],
+    past: Mapping[int, Sequence[Sighting]],
+) -> tuple[dict[str, Found], str]:
+    """Return what was found, and why nothing can be said of the rest; "" if all was looked at."""
+    if not due:
+        return {}, ""
+    try:
+        return _look(open_mailbox(seed), due, past), ""
+    except PartlyReadError as error:
+        return {one.message_id: one for one in error.partial}, error.what
+    except SeedwatchError as error:
+        return {}, error.what
 
 
 def _look(

@@ -5,14 +5,15 @@ from collections.abc import Callable, Mapping
 from sqlmodel import Session
 
 from monitor.core.clock import Clock
-from monitor.core.errors import AgainLaterError, PersonNeededError
-from monitor.core.incidents import IncidentEvent
+from monitor.core.errors import AgainLaterError, InDoubtError, PersonNeededError
+from monitor.core.incidents import IncidentEvent, State
 from monitor.core.ports import Alert, Alerter
 from monitor.store import alerts, incidents
 from monitor.store.tables import RouteRow
 from monitor.store.verdict_tables import AlertRow, IncidentEventRow
 
 ATTEMPTS = 12  # then the alert is dead, and shown
+TOO_LATE = "the incident was over before this alert could be delivered"
 
 # event, recipient -> subject, text, html
 Write = Callable[[IncidentEvent, str], tuple[str, str, str]]
@@ -29,7 +30,8 @@ def tell(
     """Deliver the alert once.
 
     An attempt that was cut off, so that nobody knows whether the alert went out, is not
-    repeated: the alert is marked as in doubt, for a person to see.
+    repeated: the alert is marked as in doubt, for a person to see. One that could not be
+    delivered before its incident was over is dead too: its end would never be told.
 
     Raises:
         AgainLaterError: the channel failed for now.
@@ -48,7 +50,20 @@ def tell(
     row.started_at = clock.now()
     session.add(row)
     session.commit()  # from here on, a crash leaves this alert in doubt
+    if _is_too_late(session, row):
+        row.error, row.dead_at, row.started_at = TOO_LATE, clock.now(), None
+        return
     _deliver(session, row, alert, alerters, kind, clock)
+
+
+def _is_too_late(session: Session, row: AlertRow) -> bool:
+    """Is this news of trouble that is over by now?
+
+    Asked after the start is committed: whoever owes alerts of the end either sees that
+    start, or has written the end for us to see.
+    """
+    known = incidents.one(session, row.incident)
+    return row.state is not State.CLOSED and known is not None and not known[0].is_open
 
 
 def _compose(session: Session, row: AlertRow, write: Write) -> tuple[Alert, str]:
@@ -83,6 +98,10 @@ def _deliver(
                 remedy=f"Known kinds: {', '.join(sorted(alerters))}.",
             )
         alerter.tell(alert)
+    except InDoubtError as error:
+        row.error, row.dead_at = f"in doubt: {error.what}"[:1000], clock.now()
+        session.commit()
+        return
     except PersonNeededError as error:
         row.error, row.dead_at, row.started_at = str(error)[:1000], clock.now(), None
         session.commit()

@@ -143,6 +143,7 @@ def _write(house: "House", event: IncidentEvent, recipient: str) -> tuple[str, s
         recipient=recipient,
         names={provider: known.name for provider, known in house.facts.items()},
         base_url=house.settings.web.base_url,
+        templates_dir=house.settings.data.templates_dir,
     )
 
 

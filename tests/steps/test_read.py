@@ -9,6 +9,7 @@ from sqlmodel import Session, select
 from monitor.core.campaigns import Found, Handover, Outcome, Role, Wanted
 from monitor.core.errors import MailboxBusyError, SeedwatchError
 from monitor.core.placements import LADDER, Placement
+from monitor.core.ports import PartlyReadError
 from monitor.steps.read import ReadingRules, read
 from monitor.store import handovers
 from monitor.store.tables import CopyRow, EvidenceRow, HandoverRow, SightingRow
@@ -221,3 +222,23 @@ def test_a_copy_in_the_trash_was_removed(world: World, session: Session, copy: C
     world.later(minutes=1)
     look(world, session, copy, OneFolder(Role.TRASH))
     assert placements(session) == [Placement.REMOVED]
+
+
+def test_what_was_found_counts_although_another_part_could_not_be_read(
+    world: World, session: Session
+) -> None:
+    first, second = (world.copies(world.new_test(key))[0] for key in ("one", "two"))
+    accept(world, session, first)
+    accept(world, session, second)
+
+    class Half(OneFolder):
+        def look(self, wanted: Sequence[Wanted]) -> list[Found]:
+            seen = Found(first.message_id, folder="INBOX", role=Role.INBOX)
+            raise PartlyReadError("the tenant does not answer", partial=[seen])
+
+    world.later(minutes=1)
+    look(world, session, first, Half(None))
+    rows = {row.copy_id: row for row in session.exec(select(SightingRow))}
+    assert rows[first.id or 0].placement is Placement.INBOX
+    assert rows[second.id or 0].placement is Placement.UNKNOWN
+    assert rows[second.id or 0].reason == "the tenant does not answer"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 from sqlmodel import Session, select
 
-from monitor.core.errors import AgainLaterError, PersonNeededError, SeedwatchError
+from monitor.core.errors import AgainLaterError, InDoubtError, PersonNeededError, SeedwatchError
 from monitor.core.incidents import Cause, IncidentEvent, State
 from monitor.core.ports import Alert
 from monitor.steps.tell import tell
@@ -116,6 +116,32 @@ def test_nobody_hears_of_the_end_of_what_they_never_heard_of(world: World) -> No
     assert happens(world, event(world.clock.now(), state=State.CLOSED)) == []
 
 
+def test_whom_the_beginning_may_have_reached_hears_of_the_end(
+    world: World, session: Session
+) -> None:
+    (owed,) = happens(world, event(world.clock.now()))
+    with pytest.raises(KeyboardInterrupt):  # the program dies while it hands the alert over
+        deliver(world, owed, Channel(KeyboardInterrupt()))
+    session.rollback()
+    deliver(world, owed, Channel())
+    (closed,) = happens(world, event(world.clock.now(), state=State.CLOSED))
+    channel = Channel()
+    deliver(world, closed, channel)
+    assert len(channel.told) == 1
+
+
+def test_nobody_hears_of_a_beginning_once_it_is_over(world: World, session: Session) -> None:
+    """Its end would never be told: there was nobody to tell it to when it came."""
+    (owed,) = happens(world, event(world.clock.now()))
+    happens(world, event(world.clock.now(), state=State.CLOSED))
+    channel = Channel()
+    deliver(world, owed, channel)
+    assert channel.told == []
+    row = session.exec(select(AlertRow)).one()
+    assert row.dead_at == world.clock.now()
+    assert "over before" in row.error
+
+
 def test_a_sender_incident_is_told_to_that_sender_alone(world: World) -> None:
     add_stranger(world)
     told = event(
@@ -180,3 +206,16 @@ def test_an_alert_in_doubt_after_a_crash_is_not_repeated_and_is_shown(
     deliver(world, owed, channel)
     assert channel.told == []
     assert "in doubt" in session.exec(select(AlertRow)).one().error
+
+
+def test_an_alert_whose_handover_is_in_doubt_is_marked_and_not_repeated(
+    world: World, session: Session
+) -> None:
+    (owed,) = happens(world, event(world.clock.now()))
+    deliver(world, owed, Channel(InDoubtError("the server fell silent after the text.")))
+    channel = Channel()
+    deliver(world, owed, channel)
+    assert channel.told == []
+    row = session.exec(select(AlertRow)).one()
+    assert row.sent_at is None
+    assert row.error == "in doubt: the server fell silent after the text."
