@@ -47,19 +47,22 @@ class SmtpTransport:
         self._route = route
         self._client = Client(hostname, timeout_s, tls_context(ca_file), username, password)
 
-    def send(self, letters: Sequence[Letter]) -> Iterator[Handover]:
+    def send(self, letters: Sequence[Letter]) -> "Handovers":
         """Hand over *letters*, as `core.ports.Transport` says.
 
         Where all go to one server, the connection is opened before this returns, so that
         a refusal is known before any letter counts as begun. Where they go to several,
         one that refuses us fails its own letters only, and the others go on.
 
+        What is returned holds connections until the last outcome was asked for, or until
+        it is closed (`contextlib.closing`) or let go of, be it before the first one.
+
         Raises:
             TransportRefusedError: the one server refuses us: certificate, sign-in.
         """
-        delivery = _Delivery(self._client, [(self._destination(one), one) for one in letters])
-        delivery.open_single()
-        return delivery.run()
+        handovers = Handovers(self._client, [(self._destination(one), one) for one in letters])
+        handovers.open_single()
+        return handovers
 
     def _destination(self, letter: Letter) -> Endpoint | str:
         """The server for a letter, or why there is none."""
@@ -72,13 +75,17 @@ class SmtpTransport:
             return str(error)
 
 
-class _Delivery:
-    """One call of `send`: its connections, and what is known of its servers."""
+class Handovers(Iterator[Handover]):
+    """One call of `send`: its connections, and what is known of its servers.
 
-    def __init__(self, client: Client, letters: list[tuple[Endpoint | str, Letter]]) -> None:
-        self._client = client
-        self._letters = letters
+    No generator: one that was never asked for anything has nothing to clean up by, and
+    here a connection is open by then.
+    """
+
+    def __init__(self, client: Client, letters: Sequence[tuple[Endpoint | str, Letter]]) -> None:
         self._open: dict[Endpoint, BoundedReplies] = {}
+        self._client = client
+        self._letters = iter(letters)
         self._down: dict[Endpoint, Result] = {}
         servers = {place for place, _ in letters if isinstance(place, Endpoint)}
         self._single = next(iter(servers)) if len(servers) == 1 else None
@@ -88,23 +95,28 @@ class _Delivery:
         if self._single is not None:
             self._connection(self._single)
 
-    def run(self) -> Iterator[Handover]:
+    def __next__(self) -> Handover:
         try:
-            for place, letter in self._letters:
-                if isinstance(place, Endpoint):
-                    result = self._hand_over(place, letter)
-                else:
-                    result = Result(Outcome.FAILED, problem=place)
-                yield Handover(
-                    letter.message_id,
-                    result.outcome,
-                    result.reply,
-                    result.problem,
-                    result.is_of_server,
-                )
-        finally:
-            for connection in self._open.values():
-                _part(connection)
+            place, letter = next(self._letters)
+            if isinstance(place, Endpoint):
+                result = self._hand_over(place, letter)
+            else:
+                result = Result(Outcome.FAILED, problem=place)
+        except BaseException:  # StopIteration is the usual one
+            self.close()
+            raise
+        return Handover(
+            letter.message_id, result.outcome, result.reply, result.problem, result.is_of_server
+        )
+
+    def close(self) -> None:
+        """End all connections; letters that were not handed over stay where they are."""
+        self._letters = iter(())
+        while self._open:
+            _part(self._open.popitem()[1])
+
+    def __del__(self) -> None:
+        self.close()
 
     def _hand_over(self, server: Endpoint, letter: Letter) -> Result:
         """Try on the kept connection; if the server had ended that one, on a new one."""

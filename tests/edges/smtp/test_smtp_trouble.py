@@ -3,6 +3,7 @@
 import socket
 import threading
 import time
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -40,6 +41,36 @@ def test_421_in_mid_session_defers_no_letter_that_a_new_connection_can_carry(sta
     server = stage.serve(enough_after_one, stage.script())
 
     assert outcomes(stage.send(server, 2)) == [ACCEPTED, ACCEPTED]
+
+
+def test_handovers_that_nobody_asks_for_leave_no_connection_open(stage: Any) -> None:
+    server = stage.play()
+    handovers = stage.transport(server.endpoint).send([stage.letter(1), stage.letter(2)])
+
+    handovers.close()
+
+    assert server.heard == [["ehlo monitor.example", "quit"]]
+    assert list(handovers) == []
+    handovers.close()
+
+
+def test_handovers_that_are_let_go_of_leave_no_connection_open(stage: Any) -> None:
+    server = stage.play()
+
+    stage.transport(server.endpoint).send([stage.letter()])
+
+    assert server.heard == [["ehlo monitor.example", "quit"]]
+
+
+def test_handovers_may_be_left_after_any_outcome(stage: Any) -> None:
+    server = stage.play()
+
+    with closing(stage.transport(server.endpoint).send([stage.letter(1), stage.letter(2)])) as some:
+        assert next(some).outcome is ACCEPTED
+
+    assert server.heard[0][-1] == "quit"
+    assert not any("seed2" in line for line in server.heard[0])
+    assert list(some) == []
 
 
 def test_421_on_every_connection_defers(stage: Any) -> None:
