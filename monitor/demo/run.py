@@ -2,7 +2,6 @@
 
 import time
 from datetime import timedelta
-from pathlib import Path
 
 from sqlalchemy import func
 from sqlmodel import Session, select
@@ -82,8 +81,3 @@ def _is_over(session: Session) -> bool:
 def stopwatch() -> float:
     """Seconds of the wall clock: the demo's own length is not lab time."""
     return time.monotonic()
-
-
-def folder_for(base: Path | None) -> Path:
-    """Return the directory of the demo's database."""
-    return base or Path.cwd() / "seedwatch-data"

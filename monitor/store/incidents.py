@@ -70,17 +70,6 @@ def all_incidents(session: Session) -> list[Incident]:
     return sorted(stories, key=lambda i: (i.opened_at, i.id), reverse=True)
 
 
-def after(session: Session, event_id: int) -> list[IncidentEventRow]:
-    """Return the events with a row id above *event_id*, in the order of writing."""
-    return list(
-        session.exec(
-            select(IncidentEventRow)
-            .where(col(IncidentEventRow.id) > event_id)
-            .order_by(col(IncidentEventRow.id))
-        ).all()
-    )
-
-
 def decode(row: IncidentEventRow) -> IncidentEvent:
     """Return the event that *row* holds."""
     body = row.body
