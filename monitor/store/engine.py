@@ -1,5 +1,6 @@
 """Open the database, bring it up to date, copy it."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -16,10 +17,11 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.pool import StaticPool
 
-from monitor.core.errors import BadInputError, PersonNeededError
+from monitor.core.errors import BadInputError, PersonNeededError, SeedwatchError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_S = 30.0
+MEMORY = {None, "", ":memory:"}  # names of a SQLite database that is in no file
 # Threads bound the number of connections, so the pool need not.
 _OPTIONS: dict[str, Any] = {"hide_parameters": True, "max_overflow": -1}
 UPGRADE_LOCK = 7_315_021  # any number, as long as every Seedwatch uses the same
@@ -40,6 +42,31 @@ def open_engine(url: str) -> Engine:
     return create_engine(parsed, pool_pre_ping=True, **_OPTIONS)
 
 
+def need_database(url: str) -> None:
+    """Refuse a SQLite file that is not there: a wrong path must not make an empty database.
+
+    Raises:
+        BadInputError: as `open_engine`, or there is no such file.
+    """
+    parsed = _parse(url)
+    if parsed.get_backend_name() != "sqlite" or parsed.database in MEMORY:
+        return
+    path = Path(str(parsed.database))
+    _need_directory("database.url", path)
+    if not path.exists():
+        raise BadInputError(
+            "database.url",
+            str(path),
+            "does not exist",
+            remedy="Check the path; to begin a new database there: seedwatch db upgrade.",
+        )
+
+
+def shown(engine: Engine) -> str:
+    """Return the address of the database without passwords, wherever they stand in it."""
+    return engine.url.set(query={}).render_as_string()
+
+
 def upgrade(engine: Engine) -> None:
     """Bring the schema to the newest version, all or nothing. Safe to call from several places.
 
@@ -48,23 +75,23 @@ def upgrade(engine: Engine) -> None:
         PersonNeededError: it was made by a newer version.
     """
     try:
-        with _schema_lock(engine) as connection:
+        with _usable(engine), _schema_lock(engine) as connection:
             command.upgrade(_config(connection), "head")
     except CommandError as error:
         raise PersonNeededError(
             f"the database was made by a newer Seedwatch than this one: {error}.",
             remedy="Install that version again, or put a backup back.",
         ) from error
-    except DatabaseError as error:
-        if type(error) not in {DatabaseError, OperationalError}:
-            raise  # a fault of the migration, not of the database
-        raise _unusable(engine.url.render_as_string(), str(error.orig)) from error
 
 
 def is_current(engine: Engine) -> bool:
-    """Has the schema the version that this code needs?"""
+    """Has the schema the version that this code needs?
+
+    Raises:
+        BadInputError: the database cannot be used.
+    """
     wanted = set(ScriptDirectory(str(MIGRATIONS)).get_heads())
-    with engine.connect() as connection:
+    with _usable(engine), engine.connect() as connection:
         return set(MigrationContext.configure(connection).get_current_heads()) == wanted
 
 
@@ -72,7 +99,8 @@ def backup(engine: Engine, path: Path) -> None:
     """Copy a live SQLite database to *path*, consistent although others write.
 
     Raises:
-        BadInputError: the file exists, its directory does not, or this is not SQLite.
+        BadInputError: the file exists, its directory does not, it cannot be written, or
+            this is not SQLite, or no database at all.
     """
     if engine.dialect.name != "sqlite":
         raise BadInputError(
@@ -84,8 +112,36 @@ def backup(engine: Engine, path: Path) -> None:
     if path.exists():
         raise BadInputError("backup", str(path), "exists already", remedy="Name a new file.")
     _need_directory("backup", path)
-    with engine.connect() as connection, closing(sqlite3.connect(path)) as target:
-        _driver(connection).backup(target)
+    try:  # it holds what the database holds: for its owner only
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError as error:
+        raise _unwritten(path, error.strerror or "") from error
+    try:
+        _copy(engine, path)
+    except SeedwatchError:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _copy(engine: Engine, path: Path) -> None:
+    try:
+        with (
+            _usable(engine),
+            engine.connect() as connection,
+            closing(sqlite3.connect(path)) as target,
+        ):
+            _driver(connection).backup(target)
+    except sqlite3.Error as error:  # the copying itself goes past SQLAlchemy
+        raise _unwritten(path, str(error)) from error
+
+
+def _unwritten(path: Path, reason: str) -> BadInputError:
+    return BadInputError(
+        "backup",
+        str(path),
+        f"cannot be written ({reason})",
+        remedy="Name a file in a directory of your own, with room for a copy.",
+    )
 
 
 def _parse(url: str) -> URL:
@@ -103,11 +159,22 @@ def _parse(url: str) -> URL:
     )
 
 
-def _unusable(shown: str, reason: str) -> BadInputError:
+@contextmanager
+def _usable(engine: Engine) -> Iterator[None]:
+    """Tell in words why the database cannot be used; a fault of our own stays what it is."""
+    try:
+        yield
+    except DatabaseError as error:
+        if type(error) not in {DatabaseError, OperationalError}:
+            raise
+        raise _unusable(shown(engine), str(error.orig)) from error
+
+
+def _unusable(where: str, reason: str) -> BadInputError:
     return BadInputError(
         "database.url",
-        shown,
-        f"cannot be used ({reason.strip()})",
+        where,
+        f"cannot be used ({' '.join(reason.split())})",
         remedy="Check the address, and that its server runs or its file may be written.",
     )
 
@@ -117,7 +184,7 @@ def _open_sqlite(url: URL) -> Engine:
     # that reads, then waits for the network, holds nobody up, and one that then writes
     # waits for its turn instead of failing because the database changed since it read.
     args: dict[str, Any] = {"timeout": BUSY_TIMEOUT_S}
-    if url.database in {None, "", ":memory:"}:
+    if url.database in MEMORY:
         args["check_same_thread"] = False
         engine = create_engine(url, hide_parameters=True, connect_args=args, poolclass=StaticPool)
     else:
