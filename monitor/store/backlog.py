@@ -4,15 +4,24 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+from monitor.store.columns import saved
 from monitor.store.jobs import put
 from monitor.store.work_tables import JobRow, JobState
 
 
-def dead(session: Session, *, limit: int) -> list[JobRow]:
-    """Return the jobs that were given up, the latest first."""
+def dead(session: Session, *, limit: int, since: datetime | None = None) -> list[JobRow]:
+    """Return the jobs that were given up (after *since*), the latest first."""
     given_up = select(JobRow).where(JobRow.state == JobState.DEAD)
+    if since is not None:
+        given_up = given_up.where(col(JobRow.done_at) > since)
     latest_first = given_up.order_by(col(JobRow.done_at).desc(), col(JobRow.id).desc())
     return list(session.exec(latest_first.limit(limit)))
+
+
+def dead_ids(session: Session) -> list[int]:
+    """Return the ids of all jobs that were given up, the earliest first."""
+    ids = select(JobRow.id).where(JobRow.state == JobState.DEAD).order_by(col(JobRow.id))
+    return [saved(job_id) for job_id in session.exec(ids).all()]
 
 
 def revive(session: Session, job_id: int, *, now: datetime) -> bool:

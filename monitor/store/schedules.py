@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
-from monitor.core.errors import BadInputError
+from monitor.core.errors import BadInputError, NotFoundError
 from monitor.store import jobs
 from monitor.store.work_tables import ScheduleRow
 
@@ -42,11 +42,7 @@ def put_schedule(
         BadInputError: the plan's spec says nothing that we understand.
     """
     next_at = parse_spec(plan.spec)(now, now)
-    schedule = session.exec(
-        select(ScheduleRow).where(
-            ScheduleRow.organisation_id == organisation_id, ScheduleRow.name == name
-        )
-    ).one_or_none()
+    schedule = _named(session, organisation_id, name)
     if schedule is None:
         schedule = ScheduleRow(
             organisation_id=organisation_id,
@@ -57,6 +53,30 @@ def put_schedule(
         )
     schedule.kind, schedule.spec, schedule.args = plan.kind, plan.spec, plan.args
     schedule.next_at, schedule.enabled = next_at, True
+    session.add(schedule)
+    session.flush()
+    return schedule
+
+
+def all_schedules(session: Session, organisation_id: int) -> list[ScheduleRow]:
+    """Return the schedules of an organisation: what comes next first, what is stopped last."""
+    mine = select(ScheduleRow).where(ScheduleRow.organisation_id == organisation_id)
+    order = (col(ScheduleRow.enabled).desc(), col(ScheduleRow.next_at), col(ScheduleRow.name))
+    return list(session.exec(mine.order_by(*order)).all())
+
+
+def stop(session: Session, organisation_id: int, name: str) -> ScheduleRow:
+    """Switch the schedule *name* off; doing so again is harmless.
+
+    Raises:
+        NotFoundError: the organisation has no such schedule.
+    """
+    schedule = _named(session, organisation_id, name)
+    if schedule is None:
+        raise NotFoundError(
+            f"there is no schedule {name!r}.", remedy="seedwatch schedules list shows all."
+        )
+    schedule.enabled = False
     session.add(schedule)
     session.flush()
     return schedule
@@ -111,6 +131,14 @@ def next_slot(session: Session) -> datetime | None:
     """When the next schedule is due; None if there is none."""
     enabled = select(ScheduleRow.next_at).where(col(ScheduleRow.enabled))
     return session.exec(enabled.order_by(col(ScheduleRow.next_at)).limit(1)).one_or_none()
+
+
+def _named(session: Session, organisation_id: int, name: str) -> ScheduleRow | None:
+    return session.exec(
+        select(ScheduleRow).where(
+            ScheduleRow.organisation_id == organisation_id, ScheduleRow.name == name
+        )
+    ).one_or_none()
 
 
 def _move(session: Session, schedule: ScheduleRow, next_at: datetime) -> bool:
