@@ -74,13 +74,14 @@ def test_relative_paths_start_from_the_file(tmp_path: Path) -> None:
     database.url = "sqlite:///sub/x.db"
     worker.queue = "sqlite:queue.db"
     reading.ca_file = "ca.pem"
-    data.templates_dir = "/elsewhere"
+    data.templates_dir = "mine"
     """
+    (tmp_path / "mine").mkdir()
     settings = load(tmp_path, text)
     assert settings.database.url == f"sqlite:///{tmp_path}/sub/x.db"
     assert settings.worker.queue == f"sqlite:{tmp_path}/queue.db"
     assert settings.reading.ca_file == tmp_path / "ca.pem"
-    assert settings.data.templates_dir == Path("/elsewhere")
+    assert settings.data.templates_dir == tmp_path / "mine"
 
 
 def test_addresses_that_are_no_files_stay_as_they_are(tmp_path: Path) -> None:
@@ -184,6 +185,15 @@ def test_whatever_a_value_is_the_answer_is_settings_or_a_complaint(value: str) -
         load_settings(None, env)
     except BadInputError as error:
         assert error.remedy  # noqa: PT017 - either is right, silence is not
+
+
+@pytest.mark.parametrize("key", ["seedlists_dir", "templates_dir"])
+def test_a_directory_of_ones_own_that_is_not_there_is_said_so(tmp_path: Path, key: str) -> None:
+    (tmp_path / "file").touch()
+    for name in ("file", "nowhere"):
+        said = complaint(tmp_path, f'[data]\n{key} = "{name}"')
+        assert said.startswith(f"data.{key}: ")
+        assert "is no directory. Make it, name another one, or leave the key out." in said
 
 
 def test_init_writes_a_configuration_that_loads(tmp_path: Path) -> None:

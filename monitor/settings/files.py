@@ -12,6 +12,7 @@ from monitor.core.errors import BadInputError
 from monitor.settings.sections import Alerts, Database, Secrets, Settings, Tenant, Web
 
 EXAMPLE = "config.example.toml"
+DEMO_DATABASE = "demo.db"
 NO_KEY = '\nkey = ""\n'  # as it stands in the example
 
 
@@ -62,7 +63,7 @@ def demo_settings(folder: Path, *, port: int, tenant: Mapping[str, str]) -> Sett
         tenant: the fields of the lab's own tenant, which is called "lab".
     """
     return Settings(
-        database=Database(url=f"sqlite:///{folder.absolute() / 'demo.db'}"),
+        database=Database(url=f"sqlite:///{folder.absolute() / DEMO_DATABASE}"),
         secrets=Secrets(key=(SecretStr(Fernet.generate_key().decode()),)),
         web=Web(port=port),
         alerts=Alerts(from_address="alerts@seedwatch.example"),

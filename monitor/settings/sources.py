@@ -31,8 +31,9 @@ def load_settings(path: Path | None, env: Mapping[str, str] | None = None) -> Se
         path: the TOML file; without one, there are only the environment and the defaults.
         env: in place of the process's environment.
     Raises:
-        BadInputError: the file cannot be read, or a setting is unknown or wrong. Names the
-            key, its value unless that may be a secret, and the remedy.
+        BadInputError: the file cannot be read, a setting is unknown or wrong, or a
+            directory of your own is not there. Names the key, its value unless that may be
+            a secret, and the remedy.
     """
     variables = dict(os.environ if env is None else env)
     _refuse_unknown_variables(variables)
@@ -43,7 +44,9 @@ def load_settings(path: Path | None, env: Mapping[str, str] | None = None) -> Se
         raise _explain(error, variables) from None
     except SettingsError as error:
         raise BadInputError("environment", HIDDEN, str(error), remedy=EXAMPLE) from None
-    return _anchor(found, Path() if path is None else path.parent)
+    anchored = _anchor(found, Path() if path is None else path.parent)
+    _need_directories(anchored)
+    return anchored
 
 
 class _Environment(EnvSettingsSource):
@@ -180,3 +183,15 @@ def _anchor(settings: Settings, base: Path) -> Settings:
     }
     changed = {n: getattr(settings, n).model_copy(update=values) for n, values in parts.items()}
     return Settings.model_construct(**{**dict(settings), **changed})
+
+
+def _need_directories(settings: Settings) -> None:
+    """Refuse directories that are not there: what should come from them would be ours instead."""
+    for name, folder in settings.data:
+        if folder is not None and not folder.is_dir():
+            raise BadInputError(
+                f"data.{name}",
+                str(folder),
+                "is no directory",
+                remedy="Make it, name another one, or leave the key out.",
+            )
