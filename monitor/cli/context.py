@@ -3,12 +3,13 @@
 import json
 import random
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
+from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 from sqlmodel import Session, select
 
 from monitor.core.clock import SystemClock
@@ -16,11 +17,12 @@ from monitor.core.errors import BadInputError, SeedwatchError
 from monitor.settings import Settings, load_settings
 from monitor.settings.sections import Web
 from monitor.store.columns import saved
-from monitor.store.engine import upgrade
+from monitor.store.engine import need_database, upgrade
 from monitor.store.tables import OrganisationRow
 from monitor.wiring import House, build
 
 TROUBLE, USAGE = 1, 2
+ASK_DOCTOR = "seedwatch doctor looks for the cause."
 ORGANISATION = "Default"  # until there are accounts, everything belongs to one
 
 
@@ -43,21 +45,66 @@ class Door(click.Group):
         try:
             return super().invoke(ctx)
         except BadInputError as error:
-            click.echo(f"seedwatch: {error}", err=True)
-            sys.exit(USAGE)
+            said, status = str(error), USAGE
         except SeedwatchError as error:
-            click.echo(f"seedwatch: {error}", err=True)
-            sys.exit(TROUBLE)
+            said, status = str(error), TROUBLE
+        except SQLAlchemyError as error:
+            said, status = f"the database failed: {reason_of(error)}. {ASK_DOCTOR}", TROUBLE
+        except BrokenPipeError:  # whoever read our output has gone: click ends quietly
+            raise
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            said, status = f"{where}{error.strerror or error}. {ASK_DOCTOR}", TROUBLE
+        click.echo(f"seedwatch: {said}", err=True)
+        return sys.exit(status)
+
+
+def reason_of(error: SQLAlchemyError) -> str:
+    """Say why the database refused, without what it was given: that may be a secret.
+
+    Only troubles of the database itself tell in their own words; the others quote values.
+    """
+    if type(error) in {DatabaseError, OperationalError}:
+        return " ".join(str(getattr(error, "orig", "")).split())
+    return type(error).__name__
+
+
+def one_line(limit: int) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """Make a check for what is typed: at most *limit* characters, all of them printable."""
+
+    def check(_context: click.Context, parameter: click.Parameter, typed: Any) -> Any:  # noqa: ANN401 - as click has it
+        for text in typed if isinstance(typed, tuple) else (typed,):
+            if len(text) > limit:
+                problem, remedy = "is too long", f"Keep it below {limit + 1} characters."
+            elif not text.isprintable():
+                problem, remedy = "holds characters that cannot be shown", "Type plain text."
+            else:
+                continue
+            raise BadInputError(parameter.opts[0], text, problem, remedy=remedy)
+        return typed
+
+    return check
+
+
+def read_bounded(path: Path, limit: int) -> bytes:
+    """Read *path*, but of what is longer than *limit* bytes only one byte more."""
+    with path.open("rb") as file:
+        return file.read(limit + 1)
 
 
 @contextmanager
-def open_house(config: Path, *, port: int | None = None) -> Iterator[House]:
+def open_house(
+    config: Path, *, port: int | None = None, may_create: bool = False
+) -> Iterator[House]:
     """Wire a Seedwatch from *config*, its database brought up to date.
 
     Args:
         port: of the dashboard, if it is another than the configured one.
+        may_create: a SQLite file that is not there is made, instead of being an error.
     """
     settings = load_settings(config)
+    if not may_create:
+        need_database(settings.database.url)
     if port is not None:
         settings = on_port(settings, port)
     house = build(settings, clock=SystemClock(), rng=random.SystemRandom())
@@ -89,9 +136,14 @@ def print_json(document: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
     click.echo(json.dumps(document, indent=1, default=str, ensure_ascii=False))
 
 
+def printable(text: str) -> str:
+    """Return *text* on one line, with a blank for each character that shows nothing."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
 def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print aligned columns; nothing is cut off."""
-    lines = [[str(cell) for cell in row] for row in [head, *rows]]
+    """Print aligned columns; nothing is cut off, and nothing can steer the terminal."""
+    lines = [[printable(str(cell)) for cell in row] for row in [head, *rows]]
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     for line in lines:
         cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))

@@ -16,6 +16,7 @@ from monitor.core.errors import BadInputError
 from monitor.demo.run import perform, stopwatch
 from monitor.demo.show import Show
 from monitor.demo.stage import Stage, set_up
+from monitor.settings.files import DEMO_DATABASE
 
 BANNER = (
     "Demo: simulated providers on this machine, and lab time that runs as fast as the work allows."
@@ -98,11 +99,26 @@ def _dashboard(port: int, *, once: bool) -> Iterator[Listening | None]:
         yield held
 
 
+def _own_folder(keep: Path) -> Path:
+    """Make *keep*; what an earlier demo left there is not played over."""
+    try:
+        keep.mkdir(parents=True, exist_ok=True)
+        is_used = (keep / DEMO_DATABASE).exists()
+    except OSError as error:
+        problem = f"cannot be used ({error.strerror})"
+        remedy = "Name a directory of your own."
+        raise BadInputError("--keep", str(keep), problem, remedy=remedy) from error
+    if is_used:
+        problem = f"holds the {DEMO_DATABASE} of an earlier demo"
+        remedy = "Name another directory, or delete that file."
+        raise BadInputError("--keep", str(keep), problem, remedy=remedy)
+    return keep
+
+
 @contextmanager
 def _folder(keep: Path | None) -> Iterator[Path]:
     if keep is not None:
-        keep.mkdir(parents=True, exist_ok=True)
-        yield keep
+        yield _own_folder(keep)
         return
     folder = Path(tempfile.mkdtemp(prefix="seedwatch-demo-"))
     try:

@@ -7,6 +7,8 @@ from monitor.cli.context import Door
 from monitor.cli.database import database
 from monitor.cli.demo import demo
 from monitor.cli.doctor import doctor
+from monitor.cli.jobs import jobs
+from monitor.cli.schedules import schedules
 from monitor.cli.seeds import seeds
 from monitor.cli.serve import init, serve, worker
 from monitor.cli.tests import test
@@ -26,5 +28,5 @@ def main() -> None:
     """
 
 
-for command in (demo, init, serve, worker, test, seeds, database, doctor):
+for command in (demo, init, serve, worker, test, seeds, schedules, jobs, database, doctor):
     main.add_command(command)

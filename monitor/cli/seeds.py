@@ -12,14 +12,22 @@ from monitor.cli.context import (
     TROUBLE,
     config_option,
     json_option,
+    one_line,
     open_house,
     organisation_id,
     print_json,
     print_table,
+    printable,
+    read_bounded,
 )
-from monitor.core.errors import AgainLaterError, BadInputError, SeedwatchError
+from monitor.core.errors import (
+    AgainLaterError,
+    BadInputError,
+    PersonNeededError,
+    SeedwatchError,
+)
 from monitor.core.providers import provider_of_mx
-from monitor.core.seedlist import read_seed_list, write_seed_list
+from monitor.core.seedlist import MAX_BYTES, read_seed_list, write_seed_list
 from monitor.core.seeds import SeedEntry
 from monitor.lookups.dns import DnsResolver
 from monitor.mailboxes.kinds import READERS
@@ -32,7 +40,12 @@ DEFAULT_LIST = "default"
 AT_ONCE = 16  # mailboxes that are checked in parallel
 
 list_option = click.option(
-    "--list", "name", default=DEFAULT_LIST, show_default=True, help="Name of the seed list."
+    "--list",
+    "name",
+    default=DEFAULT_LIST,
+    show_default=True,
+    callback=one_line(100),
+    help="Name of the seed list.",
 )
 
 
@@ -52,16 +65,9 @@ def import_(config: Path, name: str, file: Path) -> None:
     security, reader, tenant. Where the provider is left empty, the DNS is asked. All or
     nothing: with a line that cannot be understood, nothing is imported.
     """
-    with open_house(config) as house:
-        found = read_seed_list(file.read_bytes(), providers=house.facts, readers=READERS)
-    for problem in found.problems:
-        click.echo(f"{file}, line {problem.line}: {problem.message}", err=True)
-    if found.problems or not found.entries:
-        raise BadInputError(
-            "seed list", str(file), "was not imported", remedy="Mend these lines, then try again."
-        )
+    data = read_bounded(file, MAX_BYTES)
     with open_house(config) as house, Session(house.engine) as session:
-        entries = _with_providers(house, found.entries)
+        entries = _with_providers(house, _entries(house, data, file))
         made = rows.import_list(
             session,
             entries,
@@ -73,6 +79,19 @@ def import_(config: Path, name: str, file: Path) -> None:
         session.commit()
         click.echo(f"Imported {len(entries)} seeds as version {made.version} of list {name!r}.")
     click.echo("Next: seedwatch seeds check")
+
+
+def _entries(house: House, data: bytes, file: Path) -> Sequence[SeedEntry]:
+    """The seeds of a list of which every line can be understood."""
+    found = read_seed_list(data, providers=house.facts, readers=READERS)
+    for problem in found.problems:
+        place = f"{file}, line {problem.line}" if problem.line else str(file)
+        click.echo(printable(f"{place}: {problem.message}"), err=True)
+    if found.problems or not found.entries:
+        raise BadInputError(
+            "seed list", str(file), "was not imported", remedy="Mend this, then try again."
+        )
+    return found.entries
 
 
 def _with_providers(house: House, entries: Sequence[SeedEntry]) -> list[SeedEntry]:
@@ -173,3 +192,30 @@ def _check(house: House, seed: SeedRow) -> Checked:
     except SeedwatchError as error:
         return Checked(seed.address, seed.provider, ok=False, says=str(error))
     return Checked(seed.address, seed.provider, ok=True, says="can be read")
+
+
+@seeds.command("reseal")
+@config_option
+def reseal(config: Path) -> None:
+    """Seal every mailbox password anew, with the newest key of [secrets].
+
+    The last step before an old key can go. Exit status 1 if a password fits no key.
+    """
+    with open_house(config) as house, Session(house.engine) as session:
+        sealed = [s for s in rows.of_organisation(session, organisation_id(session)) if s.secret]
+        lost = [seed.address for seed in sealed if not _resealed(house, seed)]
+        session.commit()
+    click.echo(f"Sealed {len(sealed) - len(lost)} of {len(sealed)} passwords with the newest key.")
+    if lost:
+        raise PersonNeededError(
+            f"{len(lost)} passwords fit no key: {', '.join(lost[:5])}.",
+            remedy="Put their key back into [secrets], or import these seeds again.",
+        )
+
+
+def _resealed(house: House, seed: SeedRow) -> bool:
+    try:
+        seed.secret = house.vault.reseal(f"seed:{seed.address}", seed.secret)
+    except PersonNeededError:
+        return False
+    return True

@@ -13,6 +13,7 @@ import click
 from monitor.cli.context import config_option, open_house
 from monitor.cli.listening import Listening
 from monitor.settings import load_settings, write_config
+from monitor.store.engine import shown
 from monitor.wiring.routine import put_routine
 
 
@@ -30,10 +31,9 @@ def init(folder: Path) -> None:
     Only you can read it (mode 0600). Every key in it is explained. Keep the secret key:
     without it the mailbox passwords in the database cannot be read.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     path = write_config(folder)
-    with open_house(path) as house:
-        click.echo(f"Wrote {path}; the database is {house.engine.url.render_as_string()}.")
+    with open_house(path, may_create=True) as house:
+        click.echo(f"Wrote {path}; the database is {shown(house.engine)}.")
     click.echo("Next: put your mail server into its [sending] section, then")
     click.echo(f"  seedwatch seeds import seeds.csv --config {path}")
 
@@ -47,7 +47,7 @@ def serve(config: Path, port: int | None) -> None:
     web = load_settings(config).web
     with (
         closing(_listen(web.host, web.port if port is None else port)) as listening,
-        open_house(config, port=listening.port) as house,
+        open_house(config, port=listening.port, may_create=True) as house,
         _until_signal() as stop,
     ):
         put_routine(house)
@@ -65,7 +65,7 @@ def serve(config: Path, port: int | None) -> None:
 def worker(config: Path) -> None:
     """Run only the worker: send, look, judge, warn. As many as you like, on many hosts."""
     _log()
-    with open_house(config) as house, _until_signal() as stop:
+    with open_house(config, may_create=True) as house, _until_signal() as stop:
         put_routine(house)
         click.echo("The worker runs; Ctrl-C or SIGTERM ends it.")
         house.worker().run(stop)
