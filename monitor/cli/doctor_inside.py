@@ -1,0 +1,134 @@
+"""What `seedwatch doctor` looks at in the database: passwords, work, seeds, alerts."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from functools import partial
+
+from sqlmodel import Session, col, select
+
+from monitor.cli.findings import Finding, doubtful, fine, looked, wrong
+from monitor.core.clock import SystemClock
+from monitor.core.errors import PersonNeededError
+from monitor.settings import Settings
+from monitor.store import backlog, jobs, pages_seeds
+from monitor.store.engine import is_current, need_database, open_engine
+from monitor.store.secrets import Vault
+from monitor.store.tables import RouteRow, SeedRow
+from monitor.store.verdict_tables import AlertRow
+
+LATE = timedelta(minutes=10)  # work that waits longer than this has no worker
+RECENT = timedelta(days=7)  # what failed before that is history, not something to mend
+
+
+def database(settings: Settings) -> Iterator[Finding]:
+    """Look at the database, and at what the rows in it say."""
+    need_database(settings.database.url)
+    engine = open_engine(settings.database.url)
+    try:
+        if not is_current(engine):
+            yield wrong(
+                "database", "its version is not this program's", "Run: seedwatch db upgrade"
+            )
+            return
+        yield fine("database", "reachable and up to date")
+        with Session(engine) as session:
+            for about, look in _LOOKS.items():
+                yield from looked(about, partial(look, session, settings))
+    finally:
+        engine.dispose()
+
+
+def _secrets(session: Session, settings: Settings) -> Iterator[Finding]:
+    about = "mailbox passwords"
+    keys = [key.get_secret_value() for key in settings.secrets.keys]
+    vault = Vault(keys)
+    seeds = [seed for seed in session.exec(select(SeedRow)).all() if seed.secret]
+    unreadable = _closed(vault, seeds)
+    if unreadable:
+        yield wrong(
+            about,
+            f"{len(unreadable)} of {len(seeds)} cannot be read with this secret key",
+            "Put the old key back into [secrets], or import these seeds again: "
+            + ", ".join(unreadable[:5]),
+        )
+        return
+    yield fine(about, f"all {len(seeds)} can be read")
+    if len(keys) > 1:
+        yield _old_keys(len(_closed(Vault(keys[:1]), seeds)))
+
+
+def _closed(vault: Vault, seeds: Sequence[SeedRow]) -> list[str]:
+    """The addresses of the seeds whose passwords *vault* does not open."""
+    closed = []
+    for seed in seeds:
+        try:
+            vault.open(f"seed:{seed.address}", seed.secret)
+        except PersonNeededError:
+            closed.append(seed.address)
+    return closed
+
+
+def _old_keys(sealed: int) -> Finding:
+    if sealed:
+        says = f"still needed: {sealed} passwords are sealed with them"
+        return doubtful("old keys", says, "Run: seedwatch seeds reseal")
+    return doubtful("old keys", "not needed any more", "Take all but the first out of [secrets].")
+
+
+def _queue(session: Session, _settings: Settings) -> Iterator[Finding]:
+    now = SystemClock().now()
+    counts = jobs.counts(session, now=now)
+    due = jobs.next_due(session)
+    if due is not None and now - due > LATE:
+        yield wrong(
+            "worker",
+            f"{counts.late} jobs wait, the oldest since {due:%Y-%m-%d %H:%M} UTC",
+            "Start one: seedwatch serve, or seedwatch worker.",
+        )
+    else:
+        yield fine("worker", f"{counts.due} jobs are due, none is late")
+
+
+def _dead(session: Session, _settings: Settings) -> Iterator[Finding]:
+    dead = backlog.dead(session, limit=3, since=SystemClock().now() - RECENT)
+    if dead:
+        last = "; ".join(f"{job.kind}: {job.last_error}" for job in dead)
+        remedy = "Mend the cause, then: seedwatch jobs revive --all (seedwatch jobs list: which)."
+        yield wrong("work given up", last, remedy)
+    else:
+        yield fine("work given up", "none in the last seven days")
+
+
+def _seeds(session: Session, _settings: Settings) -> Iterator[Finding]:
+    health = pages_seeds.seed_health(session, since=SystemClock().now() - timedelta(days=3))
+    failing = [seed for seed in health if seed.is_failing]
+    if failing:
+        says = f"{len(failing)} of {len(health)} cannot be read"
+        yield wrong("seeds", says, "Run: seedwatch seeds check")
+    elif not health:
+        yield wrong("seeds", "there are none", "Run: seedwatch seeds import FILE")
+    else:
+        yield fine("seeds", f"{len(health)} known, none is failing")
+
+
+def _alerts(session: Session, _settings: Settings) -> Iterator[Finding]:
+    since = SystemClock().now() - RECENT
+    dead = session.exec(
+        select(AlertRow).where(col(AlertRow.dead_at) > since).order_by(col(AlertRow.id))
+    ).all()
+    if dead:
+        says = f"{len(dead)} were not delivered in the last seven days: {dead[-1].error}"
+        yield wrong("alerts", says, "Check the addresses, and the mail server of [alerts].")
+    elif session.exec(select(RouteRow)).first() is None:
+        yield wrong("alerts", "nobody is told", "Use: seedwatch test send --alert-to ADDRESS")
+    else:
+        yield fine("alerts", "all of the last seven days were delivered")
+
+
+_LOOKS: dict[str, Callable[[Session, Settings], Iterator[Finding]]] = {
+    "mailbox passwords": _secrets,
+    "worker": _queue,
+    "work given up": _dead,
+    "seeds": _seeds,
+    "alerts": _alerts,
+}
