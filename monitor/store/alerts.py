@@ -76,13 +76,14 @@ def first_message_id(session: Session, incident: str, route_id: int) -> str:
 
 
 def was_told(session: Session, incident: str, route_id: int) -> bool:
-    """Has any alert about this incident reached this route?"""
+    """Has any alert about this incident reached this route, for all that we know?"""
     return (
         session.exec(
             select(AlertRow.id).where(
                 col(AlertRow.incident) == incident,
                 col(AlertRow.route_id) == route_id,
-                col(AlertRow.sent_at).is_not(None),
+                # One that was refused is not started any more; one in doubt is.
+                col(AlertRow.started_at).is_not(None),
             )
         ).first()
         is not None
