@@ -75,6 +75,7 @@ def _need_address(address: str) -> str:
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
+PerMinute = Annotated[float, Field(ge=0, le=100_000)]  # at one provider; 0: as fast as it goes
 HttpUrl = Annotated[str, AfterValidator(_need_http)]
 Key = Annotated[SecretStr, AfterValidator(_need_key)]
 
@@ -126,6 +127,7 @@ class Sending(Section):
     username: str = ""
     password: SecretStr = NO_SECRET
     hostname: str = "localhost"
+    tests_per_minute: PerMinute = 0
     timeout_s: Seconds = 30
     ca_file: Path | None = None
 
@@ -136,7 +138,8 @@ class Sending(Section):
 
 class Reading(Section):
     timeout_s: Seconds = 30
-    missing_after_hours: Annotated[float, Field(gt=0, le=168)] = 24
+    missing_after_hours: Annotated[float, Field(gt=0, le=168)] = 6
+    visits_per_minute: PerMinute = 0
     ca_file: Path | None = None
 
 

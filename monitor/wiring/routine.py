@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from sqlmodel import Session, col, select
 
+from monitor.store import buckets
 from monitor.store.columns import saved
 from monitor.store.schedules import Plan, put_schedule
 from monitor.store.tables import OrganisationRow
@@ -30,7 +31,25 @@ def put_routine(house: House) -> None:
                 _stop(session, known)
             elif known is None or not known.enabled or _says_other(known, plan):
                 put_schedule(session, saved(owner.id), name, plan, now=house.clock.now())
+        _put_rates(session, house)
         session.commit()
+
+
+def _put_rates(session: Session, house: House) -> None:
+    """Limit how fast each provider is sent to and visited, or not any longer."""
+    per_minute = {
+        "send": house.settings.sending.tests_per_minute,
+        "look": house.settings.reading.visits_per_minute,
+    }
+    for provider in house.facts:
+        for kind, rate in per_minute.items():
+            lane = f"{kind}:{provider}"
+            if rate:
+                buckets.set_rate(
+                    session, lane, rate_per_s=rate / 60, burst=max(1, rate), now=house.clock.now()
+                )
+            else:
+                buckets.clear_rate(session, lane)
 
 
 def _plans(

@@ -13,7 +13,7 @@ from monitor.core.seeds import SeedEntry
 from monitor.settings import demo_settings
 from monitor.settings.sections import Heartbeat, Settings
 from monitor.steps.start import start
-from monitor.store import seeds
+from monitor.store import jobs, seeds
 from monitor.store.engine import upgrade
 from monitor.store.jobs import claim
 from monitor.store.schedules import fire_due
@@ -29,7 +29,7 @@ TENANT = {
     "base_url": "http://127.0.0.1:9",
     "login_url": "http://127.0.0.1:9",
 }
-Furnish = Callable[[Heartbeat], House]
+Furnish = Callable[..., House]
 
 
 @pytest.fixture
@@ -38,8 +38,9 @@ def furnish(tmp_path: Path, clock: ManualClock) -> Iterator[Furnish]:
     houses: list[House] = []
     first = demo_settings(tmp_path, port=0, tenant=TENANT)
 
-    def made(heartbeat: Heartbeat) -> House:
-        settings: Settings = first.model_copy(update={"heartbeat": heartbeat})
+    def made(heartbeat: Heartbeat, visits_per_minute: float = 0) -> House:
+        reading = first.reading.model_copy(update={"visits_per_minute": visits_per_minute})
+        settings: Settings = first.model_copy(update={"heartbeat": heartbeat, "reading": reading})
         house = build(settings, clock=clock, rng=random.Random(1))
         upgrade(house.engine)
         houses.append(house)
@@ -111,3 +112,34 @@ def test_starting_again_does_not_put_the_next_heartbeat_off(
 def test_a_heartbeat_that_is_switched_off_stops(furnish: Furnish) -> None:
     furnish(Heartbeat(enabled=True))
     assert schedules(furnish(Heartbeat()))["heartbeat"] == ("every 2h", False)
+
+
+def looks_at_once(house: House, clock: ManualClock, key: str) -> int:
+    """How many of five looks at one provider may begin now."""
+    with Session(house.engine) as session:
+        for number in range(5):
+            jobs.put(
+                session,
+                "look",
+                {},
+                unique_key=f"{key}:{number}",
+                due_at=clock.now(),
+                lane="look:gmail",
+            )
+        begun = claim(session, now=clock.now(), lease=timedelta(hours=1), limit=99, kinds={"look"})
+        session.commit()
+    return len(begun)
+
+
+def test_a_provider_is_visited_no_faster_than_is_configured(
+    furnish: Furnish, clock: ManualClock
+) -> None:
+    house = furnish(Heartbeat(), visits_per_minute=2)
+    assert looks_at_once(house, clock, "first") == 2
+    clock.sleep(timedelta(minutes=1))
+    assert looks_at_once(house, clock, "later") == 2
+
+
+def test_a_limit_that_is_taken_away_is_gone(furnish: Furnish, clock: ManualClock) -> None:
+    furnish(Heartbeat(), visits_per_minute=2)
+    assert looks_at_once(furnish(Heartbeat()), clock, "all") == 5
