@@ -7,6 +7,7 @@ from flask import Blueprint, Response, jsonify
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from monitor.core.errors import BadInputError
 from monitor.store import jobs
 from monitor.store.engine import is_current
 from monitor.web.parts import Parts, parts
@@ -39,8 +40,9 @@ def _look(parts: Parts) -> tuple[dict[str, object], str]:
         with parts.session() as session:
             session.connection().execute(text("SELECT 1"))
             work, due_at = jobs.counts(session, now=now), jobs.next_due(session)
-    except SQLAlchemyError as error:
-        return {"database": "unreachable"}, f"the database does not answer ({type(error).__name__})"
+    except (SQLAlchemyError, BadInputError) as error:
+        kind = type(error.__cause__ or error).__name__
+        return {"database": "unreachable"}, f"the database does not answer ({kind})"
     late = max(timedelta(0), now - due_at) if due_at else timedelta(0)
     facts: dict[str, object] = {
         "database": "reachable",
