@@ -14,7 +14,14 @@ from monitor.web.charts import bar, bar_told, chart_table, spark
 from monitor.web.filters import FILTERS
 from monitor.web.parts import KEY, Parts, parts
 from monitor.web.shares import ProviderState
-from monitor.web.verdict import advice, confidence, fault, likeliest, placements_told
+from monitor.web.verdict import (
+    advice,
+    confidence,
+    fault,
+    feature_words,
+    likeliest,
+    placements_told,
+)
 
 # Nothing from outside this machine is ever loaded; `connect-src` lets a page ask for
 # itself again.
@@ -40,7 +47,10 @@ _HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 _EXPLAINED = {
-    HTTPStatus.NOT_FOUND: ("There is no such page.", "It may have been a test that was deleted."),
+    HTTPStatus.NOT_FOUND: (
+        "There is no such page.",
+        "The address may be mistyped, or what it named is no longer kept.",
+    ),
     HTTPStatus.INTERNAL_SERVER_ERROR: (
         "This page could not be made.",
         "The reason is in the log. Other pages may work; seedwatch doctor says what is wrong.",
@@ -56,6 +66,7 @@ _WORDS = {
     "spark": lambda view: spark(view.chart, view.name),
     "confidence": confidence,
     "fault": fault,
+    "feature_words": feature_words,
 }
 
 

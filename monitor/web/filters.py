@@ -4,13 +4,14 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 # Controls, marks that turn the direction of writing, and halves of characters: they can
 # make a line say something else than it holds, or make a page impossible to encode.
 _UNSHOWABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+"
 )
+_STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC")
 
 
 def clean(text: str, limit: int = 160) -> str:
@@ -22,6 +23,19 @@ def clean(text: str, limit: int = 160) -> str:
 def foreign(text: object, limit: int = 160) -> Markup:
     """Show what a stranger wrote: cleaned, escaped, and kept apart from our own words."""
     return Markup("<bdi>{}</bdi>").format(clean(str(text), limit))
+
+
+def spoken(sentence: str, limit: int = 400) -> Markup:
+    """Show the judge's *sentence*: strangers' words in it, and times as on all our pages."""
+    words = str(escape(clean(sentence, limit)))
+    return Markup("<bdi>{}</bdi>").format(Markup(_STAMP.sub(_restamped, words)))  # noqa: S704
+
+
+def _restamped(found: re.Match[str]) -> str:
+    try:
+        return str(moment(datetime.strptime(found[0], "%Y-%m-%d %H:%M UTC").replace(tzinfo=UTC)))
+    except ValueError:  # a stranger's digits
+        return found[0]
 
 
 def percent(share: float) -> str:
@@ -96,6 +110,7 @@ def counted(n: int, one: str, many: str = "") -> str:
 
 FILTERS = {
     "foreign": foreign,
+    "spoken": spoken,
     "percent": percent,
     "percent_range": percent_range,
     "moment": moment,

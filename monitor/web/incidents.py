@@ -1,14 +1,16 @@
 """Incidents: the list, and one incident with its evidence."""
 
 from flask import Blueprint, abort, render_template, request
+from sqlmodel import Session
 
-from monitor.core.incidents import Evidence
+from monitor.core.incidents import Evidence, Incident
 from monitor.store import pages as counted
 from monitor.store.incidents import all_incidents
 from monitor.store.incidents import one as load
-from monitor.store.pages_incidents import alerts, notices, sender_names
+from monitor.store.pages_incidents import Notice, alerts, notices, relevant, sender_names
 from monitor.web.outbox import told
 from monitor.web.parts import parts
+from monitor.web.tallies import Row, control_rows, own_troubles, sender_rows
 from monitor.web.verdict import urgent_first
 
 pages = Blueprint("incidents", __name__, url_prefix="/incidents")
@@ -45,17 +47,38 @@ def one(incident_id: str) -> str:
             abort(404)
         incident, events = found
         latest = incident.latest
-        names = sender_names(session, _keys(latest.evidence))
-        context = {
+        said = notices(session, incident)
+        context = _evidence(session, incident) | {
             "tests": counted.tests_named(session, latest.tests[-_NAMES:], limit=_TESTS),
-            "notices": notices(session, incident),
             "alerts": told(alerts(session, limit=_ALERTS, incident=incident.id)),
         }
     return render_template(
-        "web/incident.html", incident=incident, events=events, names=names, **context
+        "web/incident.html",
+        incident=incident,
+        events=events,
+        notices=said,
+        ahead_of=_ahead_of(incident, said),
+        **context,
     )
 
 
+def _evidence(session: Session, incident: Incident) -> dict[str, list[Row]]:
+    evidence = incident.latest.evidence
+    names = sender_names(session, _keys(evidence))
+    others = relevant(session, since=incident.latest.start_low)
+    return {
+        "hit": sender_rows(evidence.hit, names),
+        "spared": sender_rows(evidence.spared, names, own_troubles(incident, others)),
+        "controls": control_rows(evidence.controls, incident, parts().provider_name),
+    }
+
+
+def _ahead_of(incident: Incident, said: list[Notice]) -> Notice | None:
+    """The provider's first word on *incident*, if we saw it before that."""
+    first = said[0] if said else None
+    return first if first and first.first_published_at > incident.opened_at else None
+
+
 def _keys(evidence: Evidence) -> list[str]:
-    tallies = (*evidence.hit, *evidence.spared, *evidence.controls)
+    tallies = (*evidence.hit, *evidence.spared)
     return [t.name for t in tallies][:_NAMES]

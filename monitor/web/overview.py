@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from flask import Blueprint, render_template, request
 from sqlmodel import Session
 
-from monitor.core.incidents import Incident
+from monitor.core.incidents import Cause, Incident
 from monitor.store import pages as counted
-from monitor.store.pages_incidents import alerts, relevant
+from monitor.store.pages_incidents import alerts, relevant, sender_names
 from monitor.store.pages_seeds import seed_health
 from monitor.web.outbox import told
 from monitor.web.parts import parts
@@ -21,7 +21,7 @@ from monitor.web.shares import (
     provider_view,
     worst_first,
 )
-from monitor.web.verdict import is_minor, quiet_verdict, urgent_first
+from monitor.web.verdict import is_just_over, is_minor, quiet_verdict, urgent_first
 
 pages = Blueprint("overview", __name__)
 
@@ -40,14 +40,18 @@ def overview() -> str:
         tests = counted.newest_tests(session, limit=_SHOWN)
         seeds = seed_health(session, since=now - SPAN)
         sent = alerts(session, limit=_ALERTS)
+        troubled = _troubled_senders(session, incidents)
     is_open = [i for i in incidents if i.is_open]
+    just_over = [i for i in incidents if is_just_over(i, now)]
     return render_template(
         "web/overview.html",
         open_incidents=[i for i in urgent_first(is_open) if not is_minor(i)],
         minor_incidents=[i for i in urgent_first(is_open) if is_minor(i)],
-        closed_incidents=[i for i in incidents if not i.is_open][:_SHOWN],
+        just_over=just_over,
+        closed_incidents=[i for i in incidents if not i.is_open and i not in just_over][:_SHOWN],
         quiet=quiet_verdict(views, len(tests), now),
         views=views,
+        troubled=troubled,
         axis=frame.axis,
         window=window,
         windows=WINDOWS,
@@ -55,6 +59,17 @@ def overview() -> str:
         alerts=told(sent)[:_SHOWN],
         seeds=seeds,
     )
+
+
+def _troubled_senders(session: Session, incidents: list[Incident]) -> list[str]:
+    """The names of the senders whose own trouble lowers the shares of every provider."""
+    keys = [
+        i.latest.sender
+        for i in incidents
+        if i.is_open and i.latest.cause is Cause.SENDER and i.latest.sender
+    ]
+    names = sender_names(session, keys)
+    return [names[key].name if key in names else key for key in keys]
 
 
 def _providers(

@@ -137,7 +137,7 @@ def provider_view(
     Copies that were sent while an incident lasted that is now closed do not make the provider
     abnormal: that it is over was judged by the copies sent since.
     """
-    mine = [i for i in incidents if _blames(i, provider)]
+    mine = [i for i in incidents if _blames(i, provider) and _is_serious(i)]
     incident, past = _open(mine), _past(mine, frame)
     troubles = [(i.latest.start_low, i.closed_at or frame.now) for i in mine]
     recent = [c for c in clusters if c.sent_at > frame.since]
@@ -156,7 +156,7 @@ def provider_view(
     return ProviderView(
         id=provider,
         name=name,
-        state=_state(_calm(decided, troubles) or current, incident, is_old=is_old),
+        state=_state(current, _calm(decided, troubles), incident, is_old=is_old),
         first=share(sizes, _arrived(firsts)),
         current=current,
         counts=counts,
@@ -190,9 +190,7 @@ def test_views(clusters: Sequence[Cluster], name: Callable[[str], str]) -> list[
 
 def worst_first(views: Iterable[ProviderView]) -> list[ProviderView]:
     """Trouble on top, then what is just over, then by name."""
-    return sorted(
-        views, key=lambda v: (_URGENCY.index(v.state), v.past is None, v.name.casefold())
-    )
+    return sorted(views, key=lambda v: (_URGENCY.index(v.state), v.past is None, v.name.casefold()))
 
 
 def _blames(incident: Incident, provider: str) -> bool:
@@ -200,6 +198,11 @@ def _blames(incident: Incident, provider: str) -> bool:
     return latest.provider == provider and (
         latest.cause.blames_provider or latest.cause is Cause.POLICY
     )
+
+
+def _is_serious(incident: Incident) -> bool:
+    """A suspicion that came to nothing is no trouble that was."""
+    return incident.is_open or State.CONFIRMED in incident.states
 
 
 def _open(incidents: Iterable[Incident]) -> Incident | None:
@@ -210,12 +213,8 @@ def _open(incidents: Iterable[Incident]) -> Incident | None:
 
 
 def _past(incidents: Iterable[Incident], frame: Frame) -> Incident | None:
-    """The incident closed last, if it was more than a suspicion and its copies are shown."""
-    over = [
-        (i.closed_at, i)
-        for i in incidents
-        if i.closed_at and i.closed_at > frame.since and State.CONFIRMED in i.states
-    ]
+    """The incident that was closed last, if its copies are among those shown."""
+    over = [(i.closed_at, i) for i in incidents if i.closed_at and i.closed_at > frame.since]
     return max(over, key=lambda pair: pair[0], default=(None, None))[1]
 
 
@@ -230,7 +229,9 @@ def _calm(decided: Iterable[Cluster], troubles: Sequence[Trouble]) -> Share | No
     return share(sizes, arrived)
 
 
-def _state(current: Share | None, incident: Incident | None, *, is_old: bool) -> ProviderState:
+def _state(
+    current: Share | None, calm: Share | None, incident: Incident | None, *, is_old: bool
+) -> ProviderState:
     if incident is not None:
         return {
             State.CONFIRMED: ProviderState.TROUBLE,
@@ -240,7 +241,9 @@ def _state(current: Share | None, incident: Incident | None, *, is_old: bool) ->
         return ProviderState.NO_DATA
     if is_old:
         return ProviderState.OLD
-    surely_low = current.value < _HEALTHY and current.high < (1 + _HEALTHY) / 2
+    if calm is None:  # all was sent in a trouble that the judge has since closed
+        return ProviderState.NORMAL
+    surely_low = calm.value < _HEALTHY and calm.high < (1 + _HEALTHY) / 2
     return ProviderState.MIXED if surely_low else ProviderState.NORMAL
 
 

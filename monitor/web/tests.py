@@ -6,6 +6,7 @@ from monitor.store import pages as counted
 from monitor.store import pages_tests
 from monitor.store.pages_incidents import relevant
 from monitor.web.evidence import findings
+from monitor.web.outcome import outcome
 from monitor.web.parts import parts
 from monitor.web.shares import test_views
 from monitor.web.timeline import timeline
@@ -44,10 +45,12 @@ def one(uid: str) -> str:
         links = pages_tests.links(session, head.id, limit=_LINKS)
         incidents = [i for i in relevant(session, since=head.created_at) if uid in i.latest.tests]
     total = sum(c.copies for c in clusters if provider in {None, c.provider})
+    views = test_views(clusters, parts().provider_name)
     return render_template(
         "web/test.html",
         head=head,
-        views=test_views(clusters, parts().provider_name),
+        views=views,
+        outcome=outcome(views),
         copies=copies,
         timeline=timeline,
         findings=findings,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from monitor.core.incidents import Cause, Direction, Incident, State
 from monitor.core.seeds import ProviderFacts
@@ -69,7 +69,22 @@ _FEATURE_WORDS = {
     "region": "the region {}",
 }
 
+# A cause as one of several that are possible.
+CAUSE_WORDS = {
+    Cause.PROVIDER: "the provider as a whole",
+    Cause.PROVIDER_FEATURE: "the provider, over one part of the mail",
+    Cause.SENDER: "the sender",
+    Cause.SENDER_AT_PROVIDER: "the sender, at this provider",
+    Cause.CONTENT: "the content",
+    Cause.POLICY: "a rule of the provider",
+    Cause.ESP: "the sending service",
+    Cause.SEED: "a test mailbox",
+    Cause.MONITOR: "our own monitor",
+    Cause.INSUFFICIENT: "too little evidence",
+}
+
 _ODDS = ((0.99, "almost certain"), (0.9, "very likely"), (0.7, "likely"), (0.5, "probable"))
+_JUST = timedelta(hours=24)
 _ORDER = {State.CONFIRMED: 0, State.SUSPECTED: 1, State.RECOVERING: 2, State.CLOSED: 3}
 
 
@@ -93,6 +108,16 @@ def is_minor(incident: Incident) -> bool:
     """Does *incident* leave the question open whether mail arrives?"""
     latest = incident.latest
     return latest.cause is Cause.SEED or latest.direction is Direction.BETTER
+
+
+def is_just_over(incident: Incident, now: datetime) -> bool:
+    """Did mail begin to arrive again within the last day? People may still be holding some."""
+    return (
+        incident.closed_at is not None
+        and now - incident.closed_at < _JUST
+        and State.RECOVERING in incident.states
+        and not is_minor(incident)
+    )
 
 
 def fault(incident: Incident) -> str:
@@ -169,9 +194,10 @@ def confidence(incident: Incident) -> tuple[str, float] | None:
     return next((words for least, words in _ODDS if number >= least), "uncertain"), number
 
 
-def likeliest(posterior: Mapping[Cause, float]) -> list[tuple[Cause, float]]:
-    """The causes worth naming, likeliest first."""
-    return sorted(((c, p) for c, p in posterior.items() if p >= 0.01), key=lambda x: -x[1])[:4]
+def likeliest(posterior: Mapping[Cause, float]) -> list[tuple[str, float]]:
+    """The causes worth naming, in words, likeliest first."""
+    known = sorted(((c, p) for c, p in posterior.items() if p >= 0.01), key=lambda x: -x[1])
+    return [(CAUSE_WORDS[cause], share) for cause, share in known[:4]]
 
 
 def placements_told(counts: Mapping[str, int]) -> str:

@@ -5,7 +5,16 @@ from dataclasses import replace
 
 from monitor.core.incidents import State
 from tests.web.conftest import Make, Site
-from tests.web.worlds import HOUR, NOW, World, provider_incident, story, unseen, well
+from tests.web.worlds import (
+    HOUR,
+    NOW,
+    World,
+    provider_incident,
+    sender_incident,
+    story,
+    unseen,
+    well,
+)
 
 Sites = Callable[[Make], Site]
 INCIDENT = "/incidents/microsoft365/2026-03-01T18"
@@ -41,6 +50,18 @@ def test_a_test_names_its_campaign_sender_and_seed_list(site_of: Sites) -> None:
     told = page.one("dl", class_="facts row").text
     assert "Subject Spring offers" in told
     assert "Seed list all, version 1" in told
+
+
+def test_a_test_says_first_what_came_of_it(site_of: Sites) -> None:
+    site = site_of(story)
+    told = site.visit(hit_test(site)).one("section", id="outcome").text
+    assert told == "28 of 32 copies arrived; 4 went to quarantine at Microsoft 365."
+
+
+def test_the_provider_where_a_test_fared_worst_stands_on_top(site_of: Sites) -> None:
+    site = site_of(story)
+    rows = site.visit(hit_test(site)).section("By provider").all("tr")
+    assert [rows[n].text.split(" ")[0] for n in (1, 2)] == ["Microsoft", "Corporate"]
 
 
 def test_a_test_shows_first_and_current_share_at_each_provider(site_of: Sites) -> None:
@@ -130,6 +151,7 @@ def test_the_list_of_tests_goes_back_in_time(site_of: Sites) -> None:
 def test_an_incident_shows_verdict_confidence_and_since_when(site_of: Sites) -> None:
     verdict = site_of(story).visit(INCIDENT).section("Microsoft 365 is quarantining")
     assert "The provider’s fault, not yours confirmed" in verdict.text
+    assert "Ahead of MO255463 9 h before Microsoft 365 said so" in verdict.text
     assert "Since 1 Mar 2026, 18:00 UTC between 17:00 and 18:30 UTC" in verdict.text
     assert "How sure very likely 97 %" in verdict.text
 
@@ -145,14 +167,56 @@ def test_an_incident_shows_who_is_hit_and_who_is_spared_with_intervals(site_of: 
     ]
     assert evidence.row("Tailspin")[1:] == ["0 0 %", "24", "10.6", "0–27 %", "2 %"]
     assert evidence.row("Gmail")[1:4] == ["1 1 %", "96", "42"]
-    assert "The hit copies: 60 quarantine, 6 removed." in evidence.text
+    assert "senders hit were found: 60 quarantine, 6 removed." in evidence.text
+
+
+def test_a_spared_sender_with_trouble_of_its_own_is_said_to_have_it(site_of: Sites) -> None:
+    """Its mail does not arrive either; unexplained, that would read as a contradiction."""
+
+    def apart(world: World) -> None:
+        world.begin(providers=("microsoft365",), each=1)
+        hit, spared = provider_incident([])[0].evidence.hit, []
+        events = [
+            replace(event, evidence=replace(event.evidence, hit=hit[1:], spared=(*spared, hit[0])))
+            for event in provider_incident([])
+        ]
+        world.tell(*events, *sender_incident([]))
+
+    part = site_of(apart).visit(INCIDENT).section("The evidence").all("div", class_="part")[1]
+    assert part.row("Northwind northwind.example.org has trouble of its own")[1] == "22 92 %"
+    (link,) = part.all("a")
+    assert link.attributes["href"] == "/incidents/northwind.example.org/2026-03-01T19"
+
+
+def test_controls_are_named_for_people(site_of: Sites) -> None:
+    def controlled(world: World) -> None:
+        world.begin(providers=("microsoft365",), each=1)
+        event = provider_incident([])[0]
+        (tally, *_) = event.evidence.controls
+        named = replace(tally, name="without url:lnk.example.net")
+        world.tell(replace(event, evidence=replace(event.evidence, controls=(named,))))
+
+    evidence = site_of(controlled).visit(INCIDENT).section("The evidence")
+    assert evidence.row("Mail without links to lnk.example.net at Microsoft 365")[1] == "1 1 %"
+
+
+def test_times_in_a_sentence_look_like_all_other_times(site_of: Sites) -> None:
+    told = site_of(story).visit(INCIDENT).one("h1")
+    assert "3 of 3 senders hit since 1 Mar 2026, 18:00 UTC. It is not you." in told.text
+    assert told.one("time").attributes["datetime"] == "2026-03-01T18:00:00Z"
 
 
 def test_an_incident_tells_how_it_went_with_reasons(site_of: Sites) -> None:
     steps = site_of(story).visit(INCIDENT).section("How it went").all("li")
     assert [step.text for step in steps] == [
-        "1 Mar 2026, 19:30 UTC suspected first hits provider feature 71 %, sender 20 %",
-        "1 Mar 2026, 20:30 UTC confirmed all agree provider feature 97 %, provider 2 %",
+        (
+            "1 Mar 2026, 19:30 UTC suspected first hits "
+            "Cause: the provider, over one part of the mail 71 %; the sender 20 %"
+        ),
+        (
+            "1 Mar 2026, 20:30 UTC confirmed all agree "
+            "Cause: the provider, over one part of the mail 97 %; the provider as a whole 2 %"
+        ),
     ]
 
 

@@ -1,5 +1,7 @@
 """The pure parts: timelines, verdicts, lengths of time, charts."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,9 +15,11 @@ from monitor.core.placements import Placement, Sighting
 from monitor.store.pages import Cluster
 from monitor.store.pages_tests import Attempt
 from monitor.web.charts import bar, spark
-from monitor.web.filters import between, counted, listed, moment, span
+from monitor.web.filters import between, counted, listed, moment, span, spoken
+from monitor.web.outcome import outcome
 from monitor.web.series import axis, chart
 from monitor.web.shares import share
+from monitor.web.shares import test_views as views_of_a_test
 from monitor.web.timeline import timeline
 from monitor.web.verdict import advice, confidence, feature_words, placements_told, urgent_first
 from tests.web.worlds import FACTS, NOW, provider_incident, sender_incident
@@ -226,8 +230,95 @@ def test_the_axis_starts_at_a_whole_step() -> None:
 
 def test_usual_is_what_it_was_before_the_trouble() -> None:
     clusters = [cluster(h, P.INBOX if h > 20 else P.SPAM) for h in range(40, 0, -2)]
-    began = NOW - timedelta(hours=21)
-    filled = chart(clusters, axis(clusters, NOW), trouble=began)
+    trouble = (NOW - timedelta(hours=21), NOW)
+    filled = chart(clusters, axis(clusters, NOW), troubles=[trouble])
     assert filled.usual == 1
     assert filled.points[-1].share == 0
-    assert chart(clusters[10:], axis(clusters, NOW), trouble=began).usual is None
+    assert chart(clusters[10:], axis(clusters, NOW), troubles=[trouble]).usual is None
+
+
+def test_usual_is_not_what_it_was_in_a_trouble_that_is_over() -> None:
+    clusters = [cluster(h, P.SPAM if 8 < h < 32 else P.INBOX) for h in range(40, 0, -2)]
+    trouble = (NOW - timedelta(hours=33), NOW - timedelta(hours=7))
+    assert chart(clusters, axis(clusters, NOW), troubles=[trouble]).usual == 1
+    assert chart(clusters, axis(clusters, NOW), troubles=()).usual == 0
+
+
+def outcome_of(**placed: Sequence[Placement]) -> tuple[str, str]:
+    """What is said of one test with these copies at these providers."""
+    clusters = [
+        Cluster(1, NOW, provider, p, p, False, 1, NOW)
+        for provider in placed
+        for p in placed[provider]
+    ]
+    told = outcome(views_of_a_test(clusters, str.title))
+    return told.look, told.sentence
+
+
+@pytest.mark.parametrize(
+    ("placed", "look", "sentence"),
+    [
+        ({"gmail": [P.INBOX, P.TAB]}, "good", "All 2 copies arrived."),
+        ({"gmail": [P.INBOX]}, "good", "The one copy arrived."),
+        (
+            {"gmail": [P.INBOX, P.PENDING]},
+            "good",
+            "1 copy was seen so far, and arrived. 1 copy was not seen yet.",
+        ),
+        (
+            {"gmail": [P.INBOX] * 8, "yahoo": [P.SPAM, P.REMOVED]},
+            "mixed",
+            (
+                "8 of 10 copies arrived; 1 went to spam at Yahoo and "
+                "1 was removed after delivery at Yahoo."
+            ),
+        ),
+        (
+            {"a": [P.SPAM], "b": [P.SPAM], "c": [P.SPAM], "d": [P.MISSING] * 2},
+            "bad",
+            "0 of 5 copies arrived; 3 went to spam at 3 providers and 2 are missing at D.",
+        ),
+        (
+            {"a": [P.SPAM], "b": [P.SPAM], "c": [P.SPAM]},
+            "bad",
+            "0 of 3 copies arrived; 3 went to spam at all 3 providers.",
+        ),
+        (
+            {"a": [P.UNKNOWN, P.PENDING, P.PENDING]},
+            "none",
+            "Nothing is known yet: 2 copies were not seen yet and 1 copy could not be looked for.",
+        ),
+        ({}, "none", "Nothing is known yet."),
+    ],
+)
+def test_what_came_of_a_test_is_one_sentence(
+    placed: dict[str, list[Placement]], look: str, sentence: str
+) -> None:
+    assert outcome_of(**placed) == (look, sentence)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["gmail", "gmx", "yahoo"]), st.lists(st.sampled_from(P), max_size=6)
+    )
+)
+def test_only_a_test_whose_copies_all_arrived_is_called_good(
+    placed: dict[str, list[Placement]],
+) -> None:
+    seen = [p for copies in placed.values() for p in copies if p.is_decided]
+    is_good = bool(seen) and all(p.is_arrived for p in seen)
+    assert (outcome_of(**placed)[0] == "good") == is_good
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("since 2026-03-02 12:00 UTC.", "since 2 Mar 2026, 12:00 UTC."),
+        ("<b>2026-13-41 99:99 UTC", "&lt;b&gt;2026-13-41 99:99 UTC"),
+    ],
+)
+def test_times_in_sentences_read_as_elsewhere_unless_they_are_none(
+    sentence: str, expected: str
+) -> None:
+    shown = re.sub("</?(bdi|time)[^>]*>", "", spoken(sentence))
+    assert shown == expected

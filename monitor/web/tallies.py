@@ -1,0 +1,67 @@
+"""The rows of an incident's evidence, with names for people. Pure."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from monitor.core.incidents import Incident, State, Tally
+from monitor.store.pages_incidents import SenderName
+from monitor.web.verdict import feature_words
+
+_WITHOUT = "without "  # begins the judge's name for mail that lacks the blamed part
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of evidence. `name` and `domain` hold strangers' words."""
+
+    name: str
+    domain: str
+    tally: Tally
+    own: Incident | None = None  # the trouble that this sender had of its own at the time
+
+
+def sender_rows(
+    tallies: Iterable[Tally],
+    names: Mapping[str, SenderName],
+    troubles: Mapping[str, Incident] | None = None,
+) -> list[Row]:
+    """Return the lines of senders; *troubles* tells who had one of its own."""
+    rows = []
+    for tally in tallies:
+        known = names.get(tally.name)
+        name, domain = (known.name, known.domain) if known else (tally.name, "")
+        rows.append(Row(name, domain, tally, (troubles or {}).get(tally.name)))
+    return rows
+
+
+def control_rows(
+    tallies: Iterable[Tally], incident: Incident, provider_name: Callable[[str], str]
+) -> list[Row]:
+    """Return the lines of the controls: other providers, and mail without the blamed part."""
+    provider = incident.latest.provider
+    at = f" at {provider_name(provider)}" if provider else ""
+    rows = []
+    for tally in tallies:
+        if tally.name.startswith(_WITHOUT):
+            words = feature_words(tally.name.removeprefix(_WITHOUT))
+            rows.append(Row(f"Mail without {words}{at}", "", tally))
+        else:
+            rows.append(Row(provider_name(tally.name), "", tally))
+    return rows
+
+
+def own_troubles(incident: Incident, others: Sequence[Incident]) -> dict[str, Incident]:
+    """Sender -> the confirmed incident of its own that overlaps *incident*."""
+    return {
+        other.latest.sender: other
+        for other in others
+        if other.latest.sender and State.CONFIRMED in other.states and _overlap(incident, other)
+    }
+
+
+def _overlap(one: Incident, other: Incident) -> bool:
+    if one.id == other.id:
+        return False
+    ends_late = other.closed_at is None or other.closed_at > one.latest.start_low
+    begins_early = one.closed_at is None or other.latest.start_low < one.closed_at
+    return ends_late and begins_early
