@@ -3,9 +3,11 @@
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import make_server
 
 from monitor.core.clock import ManualClock
@@ -24,6 +26,14 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
+AXE = {
+    "runOnly": {
+        "type": "tag",
+        "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"],
+    }
+}
+LEAST_PASSES = 12  # of axe's rules; a page that failed to come up has fewer
+Visit = Callable[..., tuple[Page, list[str]]]
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +45,49 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Visit]:
+    """Open an address; return the page with a list that fills with what went wrong."""
+    contexts = []
+
+    def opened(
+        address: str, *, width: int = 1440, status: int = 200, **settings: Any
+    ) -> tuple[Page, list[str]]:
+        context = browser.new_context(viewport={"width": width, "height": 900}, **settings)
+        contexts.append(context)
+        page = context.new_page()
+        wrong: list[str] = []
+        page.on("console", lambda said: wrong.append(said.text))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("requestfailed", lambda request: wrong.append(request.url))
+        answer = page.goto(address)
+        assert answer is not None
+        assert answer.status == status
+        return page, wrong
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+def accessibility_faults(page: Page) -> list[str]:
+    """What axe finds; that is only a part of what can be wrong, but of that part everything."""
+    found = Axe().run(page, options=AXE)
+    assert len(found.response["passes"]) >= LEAST_PASSES
+    return [found.generate_report()] if found.response["violations"] else []
+
+
+def unfold(page: Page, most: int = 4) -> None:
+    """Open the first details of *page*."""
+    for details in page.locator("details").all()[:most]:
+        details.locator("summary").first.click()
+
+
+def is_wider_than(page: Page, width: int) -> bool:
+    """Must a person scroll sideways?"""
+    return bool(page.evaluate("document.documentElement.scrollWidth") > width)
 
 
 @pytest.fixture(scope="session")

@@ -4,33 +4,68 @@ python -m tests.browser.picture http://127.0.0.1:8025 docs/images
 """
 
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.conftest import CHROMIUM, FLAGS
 
-# file name, window, light or dark, how much of the page
+
+def show_overview(page: Page, address: str) -> None:
+    answer = page.goto(address)
+    if answer is None or answer.status != 200:
+        raise SystemExit(f"{address} does not show a dashboard")
+
+
+def show_incident(page: Page, address: str) -> None:
+    """The newest incident that is a provider's fault."""
+    show_overview(page, f"{address.rstrip('/')}/incidents")
+    page.locator("li", has_text="The provider’s fault").get_by_role("link").first.click()
+
+
+def show_test(page: Page, address: str) -> None:
+    """The newest test of that incident, with the story of one copy unfolded."""
+    show_incident(page, address)
+    page.locator("#tests li a").first.click()
+    page.locator("#by-provider tbody a").first.click()
+    page.locator("details.copy summary").first.click()
+    page.evaluate("scrollTo(0, 0)")
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture, and the way to what it shows."""
+
+    file: str
+    show: Callable[[Page, str], None]
+    width: int = 1440
+    height: int = 1240
+    scheme: Literal["light", "dark"] = "light"
+
+
 PICTURES = (
-    ("overview.png", 1200, "light", 1000),
-    ("overview-dark.png", 1200, "dark", 1000),
-    ("overview-phone.png", 390, "light", 844),
+    Picture("overview.png", show_overview),
+    Picture("incident.png", show_incident, height=1480),
+    Picture("test.png", show_test, height=1240),
+    Picture("overview-dark.png", show_overview, scheme="dark"),
+    Picture("overview-phone.png", show_overview, width=390, height=844),
 )
 
 
 def take(browser: Browser, address: str, folder: Path) -> list[Path]:
-    """Write the pictures of the overview at *address* into *folder*; return their files."""
+    """Write the pictures of the dashboard at *address* into *folder*; return their files."""
     files = []
-    for name, width, scheme, height in PICTURES:
+    for picture in PICTURES:
         context = browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme="dark" if scheme == "dark" else "light",
+            viewport={"width": picture.width, "height": picture.height},
+            color_scheme=picture.scheme,
         )
         page = context.new_page()
-        answer = page.goto(address)
-        if answer is None or answer.status != 200:
-            raise SystemExit(f"{address} does not show a dashboard")
-        files.append(folder / name)
+        picture.show(page, address)
+        files.append(folder / picture.file)
         page.screenshot(path=files[-1])
         context.close()
     return files
