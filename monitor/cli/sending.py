@@ -1,6 +1,7 @@
 """What `seedwatch test send` does: all that was asked for is checked, then written down."""
 
 import hashlib
+import shlex
 import uuid
 from dataclasses import dataclass, replace
 
@@ -173,7 +174,7 @@ def _schedule(session: Session, house: House, row: CampaignRow, wish: Wish) -> d
         "schedule": schedule.name,
         "next_at": schedule.next_at,
         "says": f"Scheduled {schedule.name!r}: first due {schedule.next_at:%d %b %H:%M} UTC.\n"
-        f"To end it: seedwatch schedules stop {schedule.name!r}",
+        f"To end it: seedwatch schedules stop {shlex.quote(schedule.name)}",
     }
 
 
