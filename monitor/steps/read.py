@@ -130,11 +130,12 @@ def _write(
 ) -> None:
     """Write a sighting for each look, and the evidence of copies found for the first time."""
     facts = _new_facts(session, seed, done, rules)
-    checked = sightings.tests_with_evidence(session, seed.provider, {d.copy.test_id for d in done})
     sightings.add(
         session,
         [(look.copy.copy_id, _sighting(look, facts, rules, now)) for look in done],
     )
+    # Asked only now: having written, we know of every look that was written before.
+    checked = sightings.tests_with_evidence(session, seed.provider, {d.copy.test_id for d in done})
     for look in done:
         if look.found is None or look.copy.copy_id not in facts:
             continue

@@ -4,8 +4,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, insert
+from sqlalchemy import Executable, func
 from sqlalchemy import select as sql_select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, select
 
 from monitor.core.campaigns import Found, Outcome
@@ -119,7 +120,10 @@ def undecided(session: Session, test_id: int) -> list[tuple[int, str]]:
 
 
 def add(session: Session, looks: Iterable[tuple[int, Sighting]]) -> int:
-    """Write *looks*, as (copy id, sighting); return how many. Core insert: 11 times the ORM."""
+    """Write *looks*, as (copy id, sighting); return how many. Core insert: 11 times the ORM.
+
+    Of two looks at a copy at the same moment, the one that was written first stays.
+    """
     rows = [
         {
             "copy_id": copy_id,
@@ -133,7 +137,7 @@ def add(session: Session, looks: Iterable[tuple[int, Sighting]]) -> int:
         for copy_id, look in looks
     ]
     if rows:
-        session.execute(insert(SightingRow), rows)
+        session.execute(_insert_once(session, SightingRow), rows)
     return len(rows)
 
 
@@ -167,13 +171,20 @@ def keep_evidence(
     session: Session, copy_id: int, found: Found, facts: Mapping[str, object], *, now: datetime
 ) -> None:
     """Keep the headers of a copy, as it was first found."""
-    session.add(
-        EvidenceRow(
-            copy_id=copy_id,
-            recorded_at=now,
-            received_at=found.received_at,
-            match=found.match,
-            headers=found.headers,
-            facts=dict(facts),
-        )
-    )
+    row = {
+        "copy_id": copy_id,
+        "recorded_at": now,
+        "received_at": found.received_at,
+        "match": found.match,
+        "headers": found.headers,
+        "facts": dict(facts),
+    }
+    session.execute(_insert_once(session, EvidenceRow), [row])
+
+
+def _insert_once(session: Session, table: type[SQLModel]) -> Executable:
+    """An insert that leaves alone what is there: a slow look may be overtaken by the next."""
+    target = SQLModel.metadata.tables[str(table.__tablename__)]
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    fresh = sqlite.insert(target) if is_sqlite else postgresql.insert(target)
+    return fresh.on_conflict_do_nothing()

@@ -1,6 +1,6 @@
 """What one look into a seed mailbox means."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import pytest
@@ -242,3 +242,33 @@ def test_what_was_found_counts_although_another_part_could_not_be_read(
     assert rows[first.id or 0].placement is Placement.INBOX
     assert rows[second.id or 0].placement is Placement.UNKNOWN
     assert rows[second.id or 0].reason == "the tenant does not answer"
+
+
+class Slow(OneFolder):
+    """A mailbox that takes its time: meanwhile, another look into it begins and ends."""
+
+    def __init__(self, meanwhile: Callable[[], None]) -> None:
+        super().__init__(Role.INBOX)
+        self.meanwhile = meanwhile
+
+    def look(self, wanted: Sequence[Wanted]) -> list[Found]:
+        self.meanwhile()
+        return super().look(wanted)
+
+
+@pytest.mark.parametrize(("seconds", "sightings"), [(0, 1), (5, 2)])
+def test_a_look_that_was_overtaken_by_another_writes_nothing_twice(
+    world: World, session: Session, copy: CopyRow, seconds: int, sightings: int
+) -> None:
+    world.later(minutes=1)
+
+    def overtake() -> None:
+        world.later(seconds=seconds)
+        with Session(session.get_bind()) as other:
+            look(world, other, other.get_one(CopyRow, 1), OneFolder(Role.INBOX))
+
+    look(world, session, copy, Slow(overtake))
+    assert placements(session) == [Placement.INBOX] * sightings
+    assert len(session.exec(select(EvidenceRow)).all()) == 1
+    checks = session.exec(select(JobRow).where(JobRow.kind == "check")).all()
+    assert len(checks) == 1
