@@ -36,7 +36,8 @@ def outcome(views: Sequence[ProviderView]) -> Outcome:
     rest = f" {open_ones[0].upper()}{open_ones[1:]}." if open_ones else ""
     if arrived == sent:
         return Outcome("good", f"{_all(sent, is_so_far=bool(rest))}{rest}")
-    lost = [_lost(placement, views) for placement in _WENT if _n(placement, views)]
+    most_first = sorted(_WENT, key=lambda placement: -_n(placement, views))
+    lost = [_lost(placement, views) for placement in most_first if _n(placement, views)]
     look = "mixed" if arrived / sent >= _FAIR else "bad"
     said = f"{arrived} of {counted(sent, 'copy', 'copies')} arrived; {listed(lost)}."
     return Outcome(look, f"{said}{rest}")

@@ -266,12 +266,17 @@ def outcome_of(**placed: Sequence[Placement]) -> tuple[str, str]:
             "1 copy was seen so far, and arrived. 1 copy was not seen yet.",
         ),
         (
-            {"gmail": [P.INBOX] * 8, "yahoo": [P.SPAM, P.REMOVED]},
-            "mixed",
+            {"gmail": [P.INBOX] * 8, "yahoo": [P.SPAM] * 2 + [P.REMOVED] * 3},
+            "bad",
             (
-                "8 of 10 copies arrived; 1 went to spam at Yahoo and "
-                "1 was removed after delivery at Yahoo."
+                "8 of 13 copies arrived; 3 were removed after delivery at Yahoo and "
+                "2 went to spam at Yahoo."
             ),
+        ),
+        (
+            {"gmail": [P.INBOX] * 8, "yahoo": [P.REMOVED]},
+            "mixed",
+            "8 of 9 copies arrived; 1 was removed after delivery at Yahoo.",
         ),
         (
             {"a": [P.SPAM], "b": [P.SPAM], "c": [P.SPAM], "d": [P.MISSING] * 2},
