@@ -31,8 +31,12 @@ def show_test(page: Page, address: str) -> None:
     show_incident(page, address)
     page.locator("#tests li a").first.click()
     page.locator("#by-provider tbody a").first.click()
+    page.wait_for_url("**provider=**")
     page.locator("details.copy summary").first.click()
     page.evaluate("scrollTo(0, 0)")
+
+
+EDGE = 8  # pixels below the last thing that is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +45,28 @@ class Picture:
 
     file: str
     show: Callable[[Page, str], None]
+    until: str = ""  # the last thing that is shown; nothing for what one window holds
     width: int = 1440
-    height: int = 1240
+    height: int = 900
     scheme: Literal["light", "dark"] = "light"
 
 
 PICTURES = (
-    Picture("overview.png", show_overview),
-    Picture("incident.png", show_incident, height=1480),
-    Picture("test.png", show_test, height=1240),
-    Picture("overview-dark.png", show_overview, scheme="dark"),
+    Picture("overview.png", show_overview, until="#providers .legend"),
+    Picture("incident.png", show_incident, until="#evidence"),
+    Picture("test.png", show_test, until="#copies"),
+    Picture("overview-dark.png", show_overview, until="#providers .legend", scheme="dark"),
     Picture("overview-phone.png", show_overview, width=390, height=844),
 )
+
+
+def _height(page: Page, picture: Picture) -> int:
+    if not picture.until:
+        return picture.height
+    box = page.locator(picture.until).first.bounding_box()
+    if box is None:
+        raise SystemExit(f"{page.url} does not show {picture.until}")
+    return round(box["y"] + box["height"]) + EDGE
 
 
 def take(browser: Browser, address: str, folder: Path) -> list[Path]:
@@ -66,6 +80,7 @@ def take(browser: Browser, address: str, folder: Path) -> list[Path]:
         page = context.new_page()
         picture.show(page, address)
         files.append(folder / picture.file)
+        page.set_viewport_size({"width": picture.width, "height": _height(page, picture)})
         page.screenshot(path=files[-1])
         context.close()
     return files
