@@ -75,7 +75,10 @@ class Case:
         """
         if self.claim.family not in {Family.PROVIDER, Family.COMMON}:
             return 0.0
-        if cluster.at < self.start.low or cluster.sent > (self.closed or cluster.sent):
+        latest = cluster.at if cluster.moved is None else max(cluster.at, cluster.moved)
+        if self.claim.family is Family.COMMON and not cluster.is_widely_bad:
+            return 0.0  # what fails at one provider only has another cause
+        if latest < self.start.low or cluster.sent > (self.closed or cluster.sent):
             return 0.0
         return KNOWN[self.state] if self.claim.covers(cluster) else 0.0
 

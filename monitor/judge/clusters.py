@@ -237,6 +237,12 @@ class Cluster:
     def fails_everywhere(self) -> float:
         return likelihood.probability(self.everywhere_odds)
 
+    @property
+    def is_widely_bad(self) -> bool:
+        """Does its campaign fail at other providers as well, at half of them or more?"""
+        others = [c for c in self.balance.clusters.values() if c is not self and c.arrival]
+        return 2 * sum(c.is_bad for c in others) >= max(2, len(others))
+
     def beyond(self, loss: float, *, beside: str = "") -> float:
         """What is left of *loss*, log odds of trouble, beyond what known incidents explain.
 

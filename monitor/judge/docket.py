@@ -72,6 +72,11 @@ class Docket:
         if explained != cluster.explained:
             cluster.explain(explained)
 
+    def explain_test(self, cluster: Cluster) -> None:
+        """Tell all clusters of one test, one of which has changed."""
+        for mate in cluster.balance.clusters.values():
+            self.explain(mate)
+
     def explain_all(self, clusters: Iterable[Cluster]) -> None:
         for cluster in clusters:
             self.explain(cluster)

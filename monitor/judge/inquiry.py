@@ -18,6 +18,7 @@ from monitor.judge.trend import NO_TURN, Scene, Turn
 NEAR = 3.0  # nats: a control can add no more than that to the evidence
 OWN_TROUBLE_H = 48.0  # a sender in trouble for longer is no witness to a common cause
 PART = 0.8  # share of a case's losses that a wider claim must cover to contain it
+SAME = 0.6  # of a case's victims must be those of the other name it is given
 SPLIT = 0.5  # of the victims that must be new before a second claim is made at a provider
 
 GOING_ON = frozenset({State.SUSPECTED, State.CONFIRMED})
@@ -99,7 +100,7 @@ class Inquiry:
             return False
         was = (case.claim, case.cause)
         scene = None if better is None else trend.scene(self.memory, better, self.now)
-        if better is not None and scene is not None:
+        if better is not None and scene is not None and _is_same(case, scene):
             case.assume(better, scene)
         self._weigh(case, suspicions)
         if (case.claim, case.cause) == was:
@@ -227,3 +228,8 @@ class Inquiry:
         lost = [sign for sign in found if sign.loss > 0 and sign.at >= other.start.high]
         known = [sign for sign in lost if case.id in sign.cluster.explained]
         return bool(lost) and len(known) >= PART * len(lost)
+
+
+def _is_same(case: Case, scene: Scene) -> bool:
+    """Is it another name for the same mail?"""
+    return len(set(case.hit) & set(scene.victims)) >= SAME * len(case.hit)

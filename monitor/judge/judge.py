@@ -51,7 +51,7 @@ class Judge:
             return []
         is_new_day = at // 24 > self._now // 24
         self._now = max(self._now, at)
-        news = self._intake.take(observation, self._docket.explain)
+        news = self._intake.take(observation, self._docket.explain_test)
         reporter = Reporter(self._intake.memory, self._names)
         events = seed_cases.follow(news, self._intake.health, self._docket, reporter, self._now)
         events += self._inquiry(reporter).follow(news)

@@ -13,6 +13,7 @@ MEASURED = ((6.2, 0.0), (2.3, 1.0), (1.0, 1.82), (0.5, 3.0), (0.27, 5.0), (0.2, 
 FEWEST_PROVIDERS = 6  # the family on which the table was measured
 SUSPICIONS_PER_ALARM = 4.0  # suspicions are shown and told to nobody: they may err oftener
 USUAL_FALSE_ALARMS = 2.0  # a year, for which the odds below are meant
+COMMON_EXTRA = 3.0  # nats; common causes are named from few campaigns, and were named too easily
 LASTING_ODDS = 1.0  # of a sender's lasting trouble against two bad campaigns: both are theirs
 SUSPECTED = 3.0  # times smaller odds make a sender's trouble a suspicion
 ONE_PROVIDER_ODDS = 9.0  # here, being wrong means that there is nothing
@@ -52,7 +53,8 @@ class Lines:
     def of(self, claim: Claim) -> Line:
         if claim.family in {Family.PROVIDER, Family.COMMON}:
             each = self.false_alarms_per_year / max(FEWEST_PROVIDERS, self.providers)
-            return Line(nats(each * SUSPICIONS_PER_ALARM), nats(each))
+            extra = COMMON_EXTRA if claim.family is Family.COMMON else 0.0
+            return Line(nats(each * SUSPICIONS_PER_ALARM) + extra, nats(each) + extra)
         stricter = math.log(USUAL_FALSE_ALARMS / self.false_alarms_per_year)
         if claim.cause is Cause.CONTENT and claim.feature is None:
             # One campaign is no lasting trouble: it stays a suspicion.
