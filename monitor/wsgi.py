@@ -12,6 +12,7 @@ from flask import Flask
 
 from monitor.core.clock import SystemClock
 from monitor.settings import load_settings
+from monitor.store.engine import need_database
 from monitor.wiring import build
 
 
@@ -22,4 +23,5 @@ def app() -> Flask:
         BadInputError: the configuration cannot be read; names key, value and remedy.
     """
     settings = load_settings(Path(os.environ.get("SEEDWATCH_CONFIG", "config.toml")))
+    need_database(settings.database.url)
     return build(settings, clock=SystemClock(), rng=random.SystemRandom()).app()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from monitor.core.clock import Clock
@@ -46,6 +47,8 @@ def check(
         args: test, provider, copy, and look: the number of this check.
     """
     test_id, provider, look = int(args["test"]), str(args["provider"]), int(args["look"])
+    if _checks_so_far(session, test_id, provider) > look:
+        return  # this one has been made: two copies were first found at the same time
     links = _known_links(session, test_id, provider)
     copy = session.get_one(CopyRow, int(args["copy"]))
     seed = session.get_one(SeedRow, copy.seed_id)
@@ -77,6 +80,14 @@ def _known_links(session: Session, test_id: int, provider: str) -> list[str]:
             .distinct()
         ).all()
     )
+
+
+def _checks_so_far(session: Session, test_id: int, provider: str) -> int:
+    return session.exec(
+        select(func.count(func.distinct(LinkCheckRow.checked_at))).where(
+            col(LinkCheckRow.test_id) == test_id, col(LinkCheckRow.provider) == provider
+        )
+    ).one()
 
 
 def _is_rewritten(url: str, link_hosts: tuple[str, ...]) -> bool:

@@ -94,6 +94,14 @@ def test_a_link_is_followed_again_after_its_copy_was_removed(
     assert states == [LinkState.OK, LinkState.BLOCKED]
 
 
+def test_a_check_that_is_asked_for_twice_is_made_once(world: World, session: Session) -> None:
+    test, follower = world.new_test(), Follower()
+    for _ in range(2):
+        run_check(world, test, Body(), follower, 0)
+    assert follower.followed == [REWRITTEN]
+    assert len(session.exec(select(LinkCheckRow)).all()) == 1
+
+
 def test_the_next_link_check_is_due_in_two_hours(world: World, session: Session) -> None:
     run_check(world, world.new_test(), Body(), Follower(), 0)
     (job,) = session.exec(select(JobRow).where(JobRow.kind == "check")).all()
