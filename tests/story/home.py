@@ -12,22 +12,25 @@ from sqlmodel import Session, col, select
 from monitor.core.clock import ManualClock
 from monitor.core.placements import Sighting
 from monitor.core.seeds import Endpoint, SeedEntry
+from monitor.lab.lab import Lab
 from monitor.settings.sections import Database, Reading, Secrets, Sending, Settings
 from monitor.store import jobs, new_tests, schedules, seeds, sightings
 from monitor.store.columns import saved
 from monitor.store.engine import upgrade
+from monitor.store.schedules import Plan, put_schedule
 from monitor.store.tables import (
     CampaignRow,
     CopyRow,
     OrganisationRow,
+    RouteRow,
     SeedListRow,
     SeedRow,
     SenderRow,
-    TestRow,
 )
 from monitor.wiring import House, build
 
 LIST = "default"
+PASSWORD = "pw"
 READ_WITHIN_S = 20.0
 
 
@@ -43,10 +46,19 @@ def settings_at(folder: Path, smarthost: Endpoint) -> Settings:
     )
 
 
-def next_moment(session: Session) -> datetime | None:
-    """When something is due next: work, or the turn of a schedule."""
-    due = [jobs.next_due(session), schedules.next_slot(session)]
-    return min((moment for moment in due if moment is not None), default=None)
+def hosted(lab: Lab, address: str) -> SeedEntry:
+    """Give somebody a mailbox in the lab; return it as a line of a seed list."""
+    lab.add_mailbox(address, PASSWORD)
+    provider = next(p for p in lab.providers.values() if address.endswith("@" + p.domain))
+    imap = provider.imap
+    return SeedEntry(
+        address,
+        provider.id,
+        password=PASSWORD,
+        host=imap.host,
+        port=imap.port,
+        security=imap.security,
+    )
 
 
 class Home:
@@ -81,11 +93,10 @@ class Home:
     def send_test(self, domain: str) -> None:
         """Make a test of the sender's campaign, due now."""
         with Session(self.house.engine) as session:
-            campaign = session.exec(select(CampaignRow).where(CampaignRow.name == domain)).one()
             newest = session.exec(select(SeedListRow)).one()
             new_tests.create(
                 session,
-                campaign,
+                _campaign(session, domain),
                 seed_list_id=saved(newest.id),
                 idempotency_key=f"{domain} {self.clock.now()}",
                 send_at=self.clock.now(),
@@ -94,18 +105,46 @@ class Home:
             )
             session.commit()
 
+    def mail_regularly(self, domain: str, spec: str) -> None:
+        """Put the sender's campaign on a schedule."""
+        with Session(self.house.engine) as session:
+            campaign = _campaign(session, domain)
+            put_schedule(
+                session,
+                campaign.organisation_id,
+                domain,
+                Plan("start", spec, {"campaign": campaign.id, "seed_list": LIST}),
+                now=self.clock.now(),
+            )
+            session.commit()
+
+    def tell(self, domain: str, reader: str) -> None:
+        """Let *reader* have the alerts that concern a sender."""
+        with Session(self.house.engine) as session:
+            campaign = _campaign(session, domain)
+            session.add(
+                RouteRow(
+                    organisation_id=campaign.organisation_id,
+                    sender_id=campaign.sender_id,
+                    address=reader,
+                )
+            )
+            session.commit()
+
     def live(self, span: timedelta) -> None:
         """Do all that falls due within *span*, each at its time."""
         end = self.clock.now() + span
         with self.house.worker() as worker:
-            while (moment := self._next_moment()) is not None and moment <= end:
+            while (moment := self.next_moment()) is not None and moment <= end:
                 self.clock.set(moment)
                 worker.drain()
         self.clock.set(end)
 
-    def _next_moment(self) -> datetime | None:
+    def next_moment(self) -> datetime | None:
+        """When something is due next: work, or the turn of a schedule."""
         with Session(self.house.engine) as session:
-            return next_moment(session)
+            due = [jobs.next_due(session), schedules.next_slot(session)]
+        return min((moment for moment in due if moment is not None), default=None)
 
     def looks(self) -> dict[str, list[Sighting]]:
         """What was seen in each seed mailbox, oldest first."""
@@ -121,17 +160,13 @@ class Home:
             found.setdefault(address, []).extend(seen.get(saved(copy), ()))
         return found
 
-    def message_ids(self) -> list[str]:
-        with Session(self.house.engine) as session:
-            return list(session.exec(select(CopyRow.message_id).order_by(col(CopyRow.id))).all())
-
-    def tests(self) -> list[TestRow]:
-        with Session(self.house.engine) as session:
-            return list(session.exec(select(TestRow).order_by(col(TestRow.id))).all())
-
     def work(self) -> jobs.Counts:
         with Session(self.house.engine) as session:
             return jobs.counts(session, now=self.clock.now())
+
+
+def _campaign(session: Session, domain: str) -> CampaignRow:
+    return session.exec(select(CampaignRow).where(CampaignRow.name == domain)).one()
 
 
 def _add_campaign(session: Session, owner: int, domain: str) -> None:

@@ -9,13 +9,12 @@ import pytest
 
 from monitor.core.clock import ManualClock
 from monitor.core.placements import LADDER, Placement
-from monitor.core.seeds import SeedEntry
 from monitor.lab.lab import Lab
 from monitor.lab.scenario import load_scenario
-from tests.story.home import Home, settings_at
+from monitor.store.new_tests import ENDS_AFTER
+from tests.story.home import Home, hosted, settings_at
 from tests.story.relay import relaying
 
-PASSWORD = "pw"
 SENDER = "news.example.org"
 BIG = 50 * 1024 * 1024
 SHUT = """
@@ -69,13 +68,11 @@ def wake_up(tmp_path: Path, clock: ManualClock) -> Iterator[Prepare]:
         homes: list[Home] = []
 
         def prepared(*addresses: str, before: Callable[[Lab], None]) -> Morning:
-            everybody = (*WELL, *addresses)
-            for address in everybody:
-                lab.add_mailbox(address, PASSWORD)
+            seeds = [hosted(lab, address) for address in (*WELL, *addresses)]
             before(lab)
             home = Home(settings_at(tmp_path, relay.endpoint), clock)
             homes.append(home)
-            home.bring_in([entry(lab, address) for address in everybody], SENDER)
+            home.bring_in(seeds, SENDER)
             home.send_test(SENDER)
             home.live(timedelta(hours=1))
             return Morning(home, lab, clock)
@@ -83,18 +80,6 @@ def wake_up(tmp_path: Path, clock: ManualClock) -> Iterator[Prepare]:
         yield prepared
         for home in homes:
             home.close()
-
-
-def entry(lab: Lab, address: str) -> SeedEntry:
-    provider = next(p for p in lab.providers.values() if address.endswith("@" + p.domain))
-    return SeedEntry(
-        address,
-        provider.id,
-        password=PASSWORD,
-        host=provider.imap.host,
-        port=provider.imap.port,
-        security=provider.imap.security,
-    )
 
 
 EVERY_LOOK = [Placement.INBOX] * 5  # at 1, 5, 15, 30 and 60 minutes
@@ -156,7 +141,7 @@ def test_a_mailbox_that_is_shut_is_unknown_with_its_reason_and_the_others_go_on(
 def test_the_ladder_is_climbed_to_its_end_although_a_mailbox_is_shut(wake_up: Prepare) -> None:
     shut = "shut@gmx.lab.example"
     morning = wake_up(shut, before=lambda lab: None)
-    morning.home.live(LADDER[-1])
+    morning.home.live(LADDER[-1] + ENDS_AFTER)
     assert [len(looks) for looks in morning.home.looks().values()] == [len(LADDER)] * 3
     work = morning.home.work()
     assert (work.due, work.dead) == (0, 0)

@@ -25,6 +25,7 @@ from monitor.settings import load_settings
 from tests.story.home import Home
 from tests.story.relay import Relay, eventually, relaying
 
+pytestmark = pytest.mark.timeout(240)  # for machines with much else to do: it takes about 12 s
 PROGRAM = Path(sys.executable).with_name("seedwatch")
 PROVIDERS = ("gmail", "google_workspace", "outlook", "microsoft365", "yahoo", "icloud", "gmx")
 PASSWORD = "a password; with, marks"
