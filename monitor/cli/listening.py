@@ -1,5 +1,6 @@
 """The dashboard's web server: a port is held first, pages are served on it later."""
 
+import logging
 import socket
 import threading
 
@@ -7,6 +8,9 @@ from flask import Flask
 from waitress.server import create_server
 
 from monitor.core.errors import BadInputError
+
+# It warns of every request that waits a moment for a thread.
+logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 THREADS = 8
 END_WITHIN_S = 2.0  # browsers keep connections open, which nobody waits for
