@@ -11,6 +11,9 @@ from monitor.judge.lines import RELABEL, Lines
 SURE = 0.7  # share of the real causes that one side must have, or it is left open whose fault
 
 
+TAKEN_BACK = 0.4
+
+
 def is_lasting(claim: Claim) -> bool:
     """Does the claim say more than that one campaign of one sender failed?"""
     return claim.cause is not Cause.CONTENT or claim.feature is not None or claim.sender is None
@@ -82,11 +85,15 @@ def _nothing_lasting(suspicions: list[Suspicion], lines: Lines) -> dict[Cause, f
     return {Cause.CONTENT: single - both, Cause.INSUFFICIENT: -both}
 
 
-def is_unsure(claim: Claim, shares: dict[Cause, float]) -> bool:
-    """Is it open whose fault it is: the provider's, the sender's, or what they share?"""
+def is_unsure(claim: Claim, shares: dict[Cause, float], *, was_sure: bool) -> bool:
+    """Is it open whose fault it is: the provider's, the sender's, or what they share?
+
+    Args:
+        was_sure: it has been told before; it takes more to take that back.
+    """
     real = 1 - shares.get(Cause.INSUFFICIENT, 0.0)
     same = sum(p for cause, p in shares.items() if _blames(cause) == _blames(claim.cause))
-    return same < SURE * real
+    return same < (TAKEN_BACK if was_sure else SURE) * real
 
 
 def _blames(cause: Cause) -> str:

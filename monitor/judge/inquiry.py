@@ -99,7 +99,7 @@ class Inquiry:
         if case.state is State.RECOVERING:
             return False
         was = (case.claim, case.cause)
-        scene = None if better is None else trend.scene(self.memory, better, self.now)
+        scene = None if better is None else self._scene(better, beside=case.id)
         if better is not None and scene is not None and _is_same(case, scene):
             case.assume(better, scene)
         self._weigh(case, suspicions)
@@ -125,7 +125,11 @@ class Inquiry:
                 self.memory, case.hit[0], case.claim.provider, self.lines.providers
             )
         case.posterior = attribute.posterior(suspicions, self.lines, rival=rival)
-        case.is_unsure = attribute.is_unsure(case.claim, case.posterior)
+        was_sure = case.told > 0 and not case.is_unsure
+        case.is_unsure = attribute.is_unsure(case.claim, case.posterior, was_sure=was_sure)
+
+    def _scene(self, suspicion: Suspicion, *, beside: str = "") -> Scene | None:
+        return trend.scene(self.memory, suspicion, self.now, beside=beside)
 
     def _explain(self, case: Case) -> None:
         """Let every cluster know of a change in *case*, if it is of a kind that explains."""
@@ -183,7 +187,7 @@ class Inquiry:
 
     def _open(self, suspicion: Suspicion, suspicions: Sequence[Suspicion]) -> list[IncidentEvent]:
         """Open a case, unless an open one says it already."""
-        scene = trend.scene(self.memory, suspicion, self.now)
+        scene = self._scene(suspicion)
         if scene is None or self._is_told(suspicion.claim, scene):
             return []
         confirmed = suspicion.score >= self.lines.of(suspicion.claim).confirm

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from statistics import median
 
 from monitor.core.incidents import Cause
 from monitor.judge.claims import FEWEST_VICTIMS, REGION, Claim, Family, Suspicion
@@ -35,15 +36,22 @@ class Start:
 
 def signs(memory: Memory, claim: Claim, now: float, *, by_removal: bool) -> list[Sign]:
     """Every cluster that *claim* covers, in order of time."""
-    found = [
-        _sign(claim, cluster, by_removal=by_removal)
-        for cluster in _near(memory, claim)
-        if claim.covers(cluster) and now - cluster.at <= WINDOW_H
-    ]
+    covered = [c for c in _near(memory, claim) if claim.covers(c) and now - c.at <= WINDOW_H]
+    settles = _settles(covered) if by_removal else 0.0
+    found = [_sign(claim, cluster, settles) for cluster in covered]
     told = sorted((sign for sign in found if sign is not None), key=lambda sign: sign.at)
     if not _is_partial(told):
         return told
     return [replace(sign, loss=max(sign.loss, sign.partial)) for sign in told]
+
+
+def _settles(covered: Iterable[Cluster]) -> float:
+    """Hours after which mail that is still there may be taken for spared.
+
+    Half of what was removed so far was gone by then; younger mail says nothing yet.
+    """
+    delays = [c.moved - c.sent for c in covered if c.is_bad and c.moved is not None]
+    return max(SETTLE_H, median(delays)) if delays else SETTLE_H
 
 
 def _is_partial(told: list[Sign]) -> bool:
@@ -64,7 +72,7 @@ def _near(memory: Memory, claim: Claim) -> Iterable[Cluster]:
     return memory
 
 
-def _sign(claim: Claim, cluster: Cluster, *, by_removal: bool) -> Sign | None:
+def _sign(claim: Claim, cluster: Cluster, settles: float) -> Sign | None:
     if claim.cause is Cause.MONITOR and (cluster.is_blind or cluster.arrival is None):
         return Sign(cluster, cluster.sent, BLIND, BLIND) if cluster.is_blind else None
     if cluster.arrival is None:
@@ -75,7 +83,7 @@ def _sign(claim: Claim, cluster: Cluster, *, by_removal: bool) -> Sign | None:
     coupled = claim.family is Family.PROVIDER or claim.cause is Cause.SENDER_AT_PROVIDER
     everywhere = cluster.fails_everywhere if coupled else 0.0
     loss, partial = cluster.loss(everywhere), cluster.loss(everywhere, partial=True)
-    if by_removal and loss < 0 and cluster.last - cluster.sent < SETTLE_H:
+    if loss < 0 and cluster.last - cluster.sent < settles:
         return None  # it may still be taken away
     later = cluster.moved is not None and cluster.arrival.loss(everywhere) <= 0
     met = cluster.moved if later and cluster.moved is not None else cluster.sent
@@ -121,9 +129,16 @@ class Scene:
     victims: list[str]
 
 
-def scene(memory: Memory, suspicion: Suspicion, now: float) -> Scene | None:
-    """Look at the mail that *suspicion* is about; None if it cannot be upheld there."""
-    found = signs(memory, suspicion.claim, now, by_removal=suspicion.by_removal)
+def scene(memory: Memory, suspicion: Suspicion, now: float, *, beside: str = "") -> Scene | None:
+    """Look at the mail that *suspicion* is about; None if it cannot be upheld there.
+
+    Losses that another incident explains are that one's.
+
+    Args:
+        beside: the incident that is to make this claim, if there is one already.
+    """
+    told = signs(memory, suspicion.claim, now, by_removal=suspicion.by_removal)
+    found = [s for s in told if s.loss <= 0 or not s.cluster.explained.keys() - {beside}]
     began = start(found, now, suspicion.window_h)
     if began is None:
         return None
