@@ -7,6 +7,7 @@ from monitor.cli.context import Door
 from monitor.cli.database import database
 from monitor.cli.demo import demo
 from monitor.cli.doctor import doctor
+from monitor.cli.explain import explain
 from monitor.cli.jobs import jobs
 from monitor.cli.schedules import schedules
 from monitor.cli.seeds import seeds
@@ -28,5 +29,6 @@ def main() -> None:
     """
 
 
-for command in (demo, init, serve, worker, test, seeds, schedules, jobs, database, doctor):
+COMMANDS = (demo, init, serve, worker, test, seeds, schedules, jobs, database, doctor, explain)
+for command in COMMANDS:
     main.add_command(command)

@@ -153,8 +153,8 @@ def _assassin_parts(value: str) -> dict[str, str]:
 
 
 def _scored(name: str, judged: Judged, score: float | None, required: float | None) -> str:
-    against = f" of the {required:g} that make spam" if required is not None else ""
-    points = f", at {score:g}{against} points" if score is not None else ""
+    against = f"; {required:g} make spam" if required is not None else ""
+    points = f" ({score:g} points{against})" if score is not None else ""
     return f"{name} took it for {judged}{points}."
 
 

@@ -135,7 +135,7 @@ def test_spamassassins_numbers_are_numbers() -> None:
         "symbols": {"BAYES_99": None, "URIBL_BLACK": 1.7, "HTML_MESSAGE": None},
     }
     assert only_filter(CORPORATE)["meaning"] == (
-        "SpamAssassin took it for spam, at 7.1 of the 5 that make spam points."
+        "SpamAssassin took it for spam (7.1 points; 5 make spam)."
     )
 
 

@@ -1,0 +1,85 @@
+"""What a received message's headers say, in words and as the contract's JSON."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from monitor.cli import main
+
+QUARANTINED = (
+    b"Received: from mail.example.org (192.0.2.1) by DB8EUR05FT.mail.protection.outlook.com\r\n"
+    b" (10.0.0.1) with ESMTP; Mon, 2 Mar 2026 08:00:05 +0000\r\n"
+    b"X-Forefront-Antispam-Report: CIP:192.0.2.1;CTRY:;LANG:en;SCL:9;SRV:;IPV:NLI;SFV:SPM;"
+    b"H:x;PTR:y;CAT:HPHISH;SFS:;DIR:INB;\r\n"
+    b"X-Microsoft-Antispam: BCL:0;\r\n"
+    b"X-Junk-Oracle: perhaps\r\n"
+    b"Subject: x\r\n\r\nbody\r\n"
+)
+
+
+def run(*args: str, stdin: bytes | None = None) -> Result:
+    return CliRunner().invoke(main, ["explain", *args], input=stdin, catch_exceptions=False)
+
+
+@pytest.fixture
+def message(tmp_path: Path) -> str:
+    path = tmp_path / "message.eml"
+    path.write_bytes(QUARANTINED)
+    return str(path)
+
+
+def test_the_json_is_that_of_the_contract(message: str) -> None:
+    told = json.loads(run("--json", message).output)
+    assert told["receiver"] == "microsoft365"
+    assert set(told["authentication"]) == {
+        "spf",
+        "dkim",
+        "dmarc",
+        "arc",
+        "compauth",
+        "compauth_reason",
+    }
+    (microsoft,) = told["filters"]
+    assert (microsoft["name"], microsoft["judged"]) == ("microsoft", "phish")
+    assert (microsoft["facts"]["scl"], microsoft["facts"]["bcl"]) == (9, 0)
+    assert told["unknown"] == ["X-Junk-Oracle: perhaps"]
+
+
+def test_a_person_reads_the_verdict_in_words(message: str) -> None:
+    shown = run(message)
+    assert shown.exit_code == 0
+    assert "microsoft: phish." in shown.output
+    assert "not understood: X-Junk-Oracle: perhaps" in shown.output
+
+
+def test_standard_input_is_read_for_a_dash() -> None:
+    assert json.loads(run("--json", "-", stdin=QUARANTINED).output)["receiver"] == "microsoft365"
+
+
+def test_each_file_is_a_document(message: str) -> None:
+    printed = run("--json", message, message).output
+    decoder = json.JSONDecoder()
+    first, end = decoder.raw_decode(printed)
+    second, _ = decoder.raw_decode(printed[end:].lstrip())
+    assert first == second
+
+
+@pytest.mark.parametrize("content", [b"", b"  \r\n"])
+def test_an_empty_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "empty.eml").write_bytes(content)
+    shown = run(str(tmp_path / "empty.eml"))
+    assert shown.exit_code == 2
+    assert "is empty" in shown.output
+
+
+def test_a_file_that_is_not_there_is_named() -> None:
+    shown = run("/nowhere/message.eml")
+    assert shown.exit_code == 2
+    assert "/nowhere/message.eml" in shown.output
+
+
+def test_bytes_that_are_no_message_are_no_error(tmp_path: Path) -> None:
+    (tmp_path / "noise").write_bytes(bytes(range(256)) * 50)
+    assert run(str(tmp_path / "noise")).exit_code == 0
