@@ -105,10 +105,21 @@ class Case:
         if self.state is State.SUSPECTED:
             return self._from_suspected(line, ending, now)
         if self.state is State.CONFIRMED:
-            return self._from_confirmed(ending, now)
+            return self._withdrawn(line) or self._from_confirmed(ending, now)
         if self.state is State.RECOVERING:
-            return self._from_recovering(ending, relapsing, now)
+            return self._withdrawn(line) or self._from_recovering(ending, relapsing, now)
         return None
+
+    def _withdrawn(self, line: Line) -> Step | None:
+        """Give a claim up that the mail since then does not bear out.
+
+        Not a sender's: what it meets for weeks becomes its usual, and is no less true. Nor
+        the monitor's: what could not be seen is known no better later.
+        """
+        lasts = self.claim.family is Family.SENDER or self.claim.cause is Cause.MONITOR
+        if lasts or self.score >= line.suspect - HYSTERESIS:
+            return None
+        return Step(State.CLOSED, "Later results speak against it.")
 
     def _from_suspected(self, line: Line, ending: Turn, now: float) -> Step | None:
         if self.score >= line.confirm:

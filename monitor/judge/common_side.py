@@ -17,7 +17,7 @@ from monitor.judge.clusters import Cluster, Fate
 from monitor.judge.likelihood import log_add
 from monitor.judge.memory import FAILS_EVERYWHERE, Memory, Trial
 from monitor.judge.provider_side import shared_features
-from monitor.judge.scan import WINDOWS, Floats
+from monitor.judge.scan import WINDOWS, Floats, oldest_bad
 from monitor.judge.sender_side import COLLAPSES_PER_DAY
 
 SPANS = WINDOWS[:7]  # hours since the start; common causes are found within two days or not
@@ -138,12 +138,16 @@ class _Table:
 
 
 def _table(clusters: list[Cluster], now: float, beside: str) -> _Table:
+    age = np.array([now - cluster.at for cluster in clusters])
+    bad = np.array([c.is_bad and c.is_widely_bad for c in clusters], dtype=bool)
+    slot = np.searchsorted(oldest_bad(age[bad], SPANS), age)
+    keep = slot < len(SPANS)  # the rest is older than any start
+    clusters = [cluster for cluster, kept in zip(clusters, keep, strict=True) if kept]
     number: dict[str, int] = {}
     sender = [number.setdefault(cluster.sender, len(number)) for cluster in clusters]
-    age = np.array([now - cluster.at for cluster in clusters])
     return _Table(
         clusters,
-        np.searchsorted(SPANS, age),
+        slot[keep],
         np.array(sender, dtype=np.intp),
         len(number),
         np.array([_way(c) for c in clusters], dtype=np.intp),

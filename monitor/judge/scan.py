@@ -168,7 +168,8 @@ def evidence(
             clusters; each is equally likely beforehand.
         priors: log probabilities of the share of senders hit and of the window.
     """
-    slot = np.searchsorted(_starts(columns.age[alternatives[-1] > columns.normal]), columns.age)
+    bad = alternatives[-1] > columns.normal
+    slot = np.searchsorted(oldest_bad(columns.age[bad], WINDOWS), columns.age)
     keep = slot < len(WINDOWS)  # the rest is older than any start
     columns, slot = columns.where(keep), slot[keep]
     alternatives = [alternative[keep] for alternative in alternatives]
@@ -200,14 +201,14 @@ def evidence(
     return total, float(WINDOWS[best[2]])
 
 
-def _starts(bad: Floats) -> Floats:
-    """Ages of the candidate starts: the oldest bad cluster in each window.
+def oldest_bad(bad: Floats, windows: Floats) -> Floats:
+    """Ages of the candidate starts: the oldest of the *bad* clusters' ages in each window.
 
     No incident starts with mail that fared well, and senders that mail in rounds would
     fall between fixed windows.
     """
-    oldest = np.zeros(len(WINDOWS))
-    for index, window in enumerate(WINDOWS):
+    oldest = np.zeros(len(windows))
+    for index, window in enumerate(windows):
         inside = bad[bad <= window]
         oldest[index] = inside.max() if len(inside) else 0.0
     return oldest
