@@ -15,6 +15,7 @@ import argparse
 import imaplib
 import random
 import smtplib
+import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -39,16 +40,24 @@ PASSWORDS: dict[str, str] = {}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few messages: only that it runs")
+    parser.add_argument("--rounds", type=int, default=5, help="medians are shown")
     args = parser.parse_args()
+    if args.quick:
+        args.rounds = 1
     tests = 4 if args.quick else 50
     print(f"{tests} tests x 32 seeds = {tests * 32} copies\n")
     print(f"{'':8}{'sent/s':>10}{'read back/s':>14}")
-    rates = {name: run(tests) for name, run in (("line", line), ("edges", edges), ("bare", bare))}
+    runs = {"line": line, "edges": edges, "bare": bare}
+    rounds = [{name: run(tests) for name, run in runs.items()} for _ in range(args.rounds)]
+    rates = {
+        name: tuple(statistics.median(one[name][i] for one in rounds) for i in (0, 1))
+        for name in runs
+    }
     for name, (sent, read) in rates.items():
         print(f"{name:8}{sent:>10.0f}{read:>14.0f}")
     for name in ("line", "edges"):
         ratios = [
-            bare_rate / rate for bare_rate, rate in zip(rates["bare"], rates[name], strict=True)
+            statistics.median(one["bare"][i] / one[name][i] for one in rounds) for i in (0, 1)
         ]
         print(f"\nbare / {name}: sending {ratios[0]:.2f}, reading {ratios[1]:.2f}", end="")
     print()
