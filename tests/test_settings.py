@@ -135,6 +135,9 @@ def test_what_is_wrong_is_said_by_key_value_and_remedy(
         ("[sendign]\npassword = 'hunter2'", {}),
         ("[alerts]\npassword = 'hunter2'\nfrom_address = ''", {}),
         ("[tenants.a]\nclient_secret = 'hunter2'", {}),
+        ("[oauth.a]\nclient_secret = 'hunter2'", {}),
+        ("[inbound]\nkye = 'hunter2'", {}),
+        ("[transports.a]\napi_key = 'hunter2'", {}),
         ("[database]\nurl = ['postgresql://u:hunter2@localhost']", {}),
         ("[sending]\npassword = 'hunter2", {}),
         ("", {"SEEDWATCH_SENDNIG__PASSWORD": "hunter2"}),
@@ -243,11 +246,12 @@ def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 def test_the_example_shows_every_setting_and_no_other() -> None:
     shown = tomllib.loads(re.sub(r"(?m)^#(?=\[|\w+ = )", "", example()))
+    named = {name for name, f in Settings.model_fields.items() if get_origin(f.annotation) is dict}
     keys = {
-        f"{section}.{key}" if section != "tenants" else f"tenants.NAME.{inner}"
+        f"{section}.{key}" if section not in named else f"{section}.NAME.{inner}"
         for section, table in shown.items()
         for key, value in table.items()
-        for inner in (value if section == "tenants" else [key])
+        for inner in (value if section in named else [key])
     }
     assert keys == set(leaves(Settings))
 

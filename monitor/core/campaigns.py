@@ -11,6 +11,8 @@ class Match(StrEnum):
     MESSAGE_ID = "message_id"
     HEADER = "header"
     BODY = "body"
+    PLUS_ADDRESS = "plus_address"
+    BODY_HASH = "body_hash"
     WEAK = "weak"  # From, subject and time only
 
 
@@ -72,6 +74,7 @@ class Handover:
     reply: SmtpReply | None = None
     problem: str = ""  # why there is no reply
     is_of_server: bool = False  # refused before the recipient was named: others would be too
+    their_id: str = ""  # the Message-ID that the service puts on the copy in place of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,7 @@ class Found:
     headers: bytes = b""  # raw header block, bounded; empty if only a log was read
     match: Match = Match.MESSAGE_ID
     note: str = ""  # what the provider's log says beyond the place
+    duplicates: int = 0  # further messages in the mailbox that are the same copy
 
 
 class Role(StrEnum):
@@ -101,9 +105,19 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A copy that a reader is asked to find."""
+    """A copy that a reader is asked to find, and by what it may be known.
+
+    What the sender's own mail service sends bears marks of that service and perhaps none of
+    ours; then `window_end` bounds when it may have come.
+    """
 
     message_id: str
     token: str  # the test's token, same for all copies of a test
     sent_at: datetime
     was_found: bool = False  # an earlier look found it
+    other_ids: tuple[str, ...] = ()  # Message-IDs that a mail service may have given it instead
+    campaign_mark: str = ""  # the value of the service's own campaign header
+    body_mark: str = ""  # of the body's words; see evidence/bodies.py
+    from_address: str = ""  # with `subject`: known weakly, by these and the time
+    subject: str = ""
+    window_end: datetime | None = None  # with a weak mark: what came later is another copy

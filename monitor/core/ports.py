@@ -73,6 +73,23 @@ class Mailbox(Protocol):
         ...
 
 
+class TokenSource(Protocol):
+    """Access tokens for one account (OAuth 2.0, RFC 6749)."""
+
+    def token(self) -> str:
+        """Return an access token that should be good now.
+
+        Raises:
+            MailboxLockedError: the grant was withdrawn; a person must give it again.
+            MailboxBusyError: none can be had now.
+        """
+        ...
+
+    def reject(self, token: str) -> None:
+        """Learn that a server refused *token*, so that the next one is fresh."""
+        ...
+
+
 class LinkState(StrEnum):
     OK = "ok"
     WARNED = "warned"  # a page stands between the reader and the target

@@ -19,8 +19,10 @@ COLUMNS = (
     "security",
     "reader",
     "tenant",
+    "oauth",
+    "drop",
 )
-_LIMITS = {"username": 320, "password": 1024, "region": 64, "tenant": 64}
+_LIMITS = {"username": 320, "password": 1024, "region": 64, "tenant": 64, "oauth": 64, "drop": 64}
 
 # A spreadsheet runs a cell that begins so as a formula; a leading apostrophe stops it.
 # Cells that already begin with apostrophes get one more, so that reading is exact.
@@ -69,6 +71,8 @@ def read_row(
         security=row.security(),
         reader=reader,
         tenant=row["tenant"],
+        oauth=row["oauth"],
+        drop=row["drop"],
     )
 
 

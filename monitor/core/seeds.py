@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from monitor.core.campaigns import Role
+from monitor.core.errors import NotFoundError
 
 
 class Security(StrEnum):
@@ -32,11 +33,27 @@ class Account:
 
     address: str
     provider: str
-    endpoint: Endpoint
+    endpoint: Endpoint | None  # its IMAP server, where one is known
     username: str
     password: str = field(repr=False, default="")
     tenant: str = ""  # name of a [tenants.NAME] in the configuration, for Microsoft Graph
     reader: str = ""  # kind of reader; "" for the one that the account's other fields suggest
+    oauth: str = ""  # name of an [oauth.NAME]; `password` is then the refresh token
+    drop: str = ""  # name of a [drops.NAME]: where its mail is laid down as files
+
+    @property
+    def server(self) -> Endpoint:
+        """Return its IMAP server.
+
+        Raises:
+            NotFoundError: none is known.
+        """
+        if self.endpoint is None:
+            raise NotFoundError(
+                f"no IMAP server is known for {self.address} (provider {self.provider!r}).",
+                remedy="Give its host and port in the seed list, or name another reader.",
+            )
+        return self.endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +87,5 @@ class SeedEntry:
     security: Security | None = None
     reader: str = "imap"
     tenant: str = ""
+    oauth: str = ""
+    drop: str = ""

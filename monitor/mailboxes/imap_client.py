@@ -65,11 +65,11 @@ class ImapClient:
         self._tag = 0
         self.capabilities: frozenset[str] = frozenset()
         self.stream = ImapStream(
-            account.endpoint, account.address, timeout_s=timeout_s, ca_file=ca_file
+            account.server, account.address, timeout_s=timeout_s, ca_file=ca_file
         )
         try:
             self._greet()
-            if account.endpoint.security is Security.STARTTLS:
+            if account.server.security is Security.STARTTLS:
                 self._start_tls()
             self._login()
         except BaseException:
@@ -116,14 +116,14 @@ class ImapClient:
     def _greet(self) -> None:
         greeting = self.stream.response()
         if greeting.tag != "*" or greeting.word not in {"OK", "PREAUTH"}:
-            where, said = self._account.endpoint, self.said(greeting)
+            where, said = self._account.server, self.said(greeting)
             raise self.stream.busy(f"{where} does not greet as IMAP ({said})")
         if greeting.code == "CAPABILITY":
             self.capabilities = wire.capabilities(greeting.value)
 
     def _start_tls(self) -> None:
         if not self.batch([b"STARTTLS"])[0].is_ok:
-            raise self.stream.busy(f"{self._account.endpoint} does not start TLS")
+            raise self.stream.busy(f"{self._account.server} does not start TLS")
         self.stream.start_tls()
         self.capabilities = frozenset()  # as told before TLS they are worth nothing
 

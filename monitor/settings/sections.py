@@ -77,6 +77,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 PerMinute = Annotated[float, Field(ge=0, le=100_000)]  # at one provider; 0: as fast as it goes
 HttpUrl = Annotated[str, AfterValidator(_need_http)]
+MaybeUrl = Annotated[str, AfterValidator(lambda url: _need_http(url) if url else "")]
 Key = Annotated[SecretStr, AfterValidator(_need_key)]
 
 
@@ -128,6 +129,7 @@ class Sending(Section):
     password: SecretStr = NO_SECRET
     hostname: str = "localhost"
     tests_per_minute: PerMinute = 0
+    copies_per_minute: PerMinute = 60
     timeout_s: Seconds = 30
     ca_file: Path | None = None
 
@@ -168,6 +170,50 @@ class Tenant(Section):
     login_url: HttpUrl = "https://login.microsoftonline.com"
 
 
+class OAuth(Section):
+    """An application that is registered with a provider, by which its mailboxes let us in."""
+
+    kind: Literal["microsoft", "google", "custom"]
+    client_id: str = Field(min_length=1)
+    client_secret: SecretStr = NO_SECRET
+    tenant: str = "common"  # microsoft only
+    scopes: tuple[str, ...] = ()  # empty: those of the kind, for reading mail
+    token_url: MaybeUrl = ""  # these three: empty for those of the kind
+    authorize_url: MaybeUrl = ""
+    device_url: MaybeUrl = ""
+
+
+class Drop(Section):
+    """A directory or file into which some other system lays the mail of seeds."""
+
+    path: Path
+    form: Literal["maildir", "mbox", "eml"] = "maildir"
+
+
+class Inbound(Section):
+    """The web hook by which a system behind a seed reports what it received."""
+
+    key: SecretStr = NO_SECRET  # empty: the hook is closed
+
+
+class Route(Section):
+    """Another way out than [sending]: a mail server, or a mail service's own interface."""
+
+    kind: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,32}$")]
+    api_key: SecretStr = NO_SECRET
+    access_key: str = ""
+    secret_key: SecretStr = NO_SECRET
+    domain: str = ""
+    region: str = ""
+    base_url: MaybeUrl = ""
+    host: str = ""
+    port: Port = 587
+    security: Security = Security.STARTTLS
+    username: str = ""
+    password: SecretStr = NO_SECRET
+    copies_per_minute: PerMinute = 0
+
+
 class Heartbeat(Section):
     enabled: bool = False
     every: Annotated[str, AfterValidator(_need_span)] = "2h"
@@ -195,6 +241,10 @@ class Settings(Section):
     alerts: Alerts = Alerts()
     judge: Judge = Judge()
     tenants: dict[str, Tenant] = Field(default_factory=dict)
+    oauth: dict[str, OAuth] = Field(default_factory=dict)
+    drops: dict[str, Drop] = Field(default_factory=dict)
+    inbound: Inbound = Inbound()
+    transports: dict[str, Route] = Field(default_factory=dict)
     heartbeat: Heartbeat = Heartbeat()
     retention: Retention = Retention()
     data: Data = Data()

@@ -20,7 +20,8 @@ MAX_BYTES = 1_000_000
 EXAMPLE = "See config.example.toml."
 HIDDEN = "(hidden)"
 # In these sections an unknown key may be a misspelt secret, and a known one may hold one.
-PRIVATE = {"secrets", "sending", "alerts", "tenants"}
+PRIVATE = {"secrets", "sending", "alerts", "tenants", "oauth", "inbound", "transports"}
+SECRET_KEYS = {"key", "password", "client_secret", "api_key", "secret_key"}
 PRIVATE_KEYS = {("database", "url"), ("worker", "queue")}
 
 
@@ -149,7 +150,7 @@ def _keys_beside(place: tuple[str, ...]) -> list[str]:
 def _shown(place: tuple[str, ...], complaint: ErrorDetails, *, known: bool) -> str:
     value = complaint["input"]
     is_private = place[0] in PRIVATE and not known
-    is_secret = any(part in {"key", "password", "client_secret"} for part in place)
+    is_secret = any(part in SECRET_KEYS for part in place)
     if is_private or is_secret or place[:2] in PRIVATE_KEYS or isinstance(value, SecretStr | dict):
         return HIDDEN
     return str(value)
@@ -176,12 +177,21 @@ def _anchor(settings: Settings, base: Path) -> Settings:
         "worker": {"queue": rooted(settings.worker.queue, "sqlite:")},
         "sending": {"ca_file": absolute(settings.sending.ca_file)},
         "reading": {"ca_file": absolute(settings.reading.ca_file)},
+        "drops": {
+            name: drop.model_copy(update={"path": absolute(drop.path)})
+            for name, drop in settings.drops.items()
+        },
         "data": {
             "seedlists_dir": absolute(settings.data.seedlists_dir),
             "templates_dir": absolute(settings.data.templates_dir),
         },
     }
-    changed = {n: getattr(settings, n).model_copy(update=values) for n, values in parts.items()}
+    changed = {
+        name: values
+        if isinstance(getattr(settings, name), dict)
+        else getattr(settings, name).model_copy(update=values)
+        for name, values in parts.items()
+    }
     return Settings.model_construct(**{**dict(settings), **changed})
 
 

@@ -58,6 +58,8 @@ def _take_over(seed: SeedRow, entry: SeedEntry, vault: Vault) -> None:
     seed.port = entry.port
     seed.security = entry.security or Security.TLS
     seed.tenant = entry.tenant
+    seed.oauth = entry.oauth
+    seed.drop = entry.drop
     if entry.password:
         seed.secret = vault.seal(f"seed:{entry.address}", entry.password)
 
@@ -107,16 +109,11 @@ def account(seed: SeedRow, facts: ProviderFacts | None, vault: Vault) -> Account
     """Return how to sign in to *seed*: its own server, or else its provider's.
 
     Raises:
-        PersonNeededError: no server is known, or the secret key does not fit.
+        PersonNeededError: the secret key does not fit.
     """
     endpoint = facts.imap if facts else None
     if seed.host:
         endpoint = Endpoint(seed.host, seed.port or 993, seed.security)
-    if endpoint is None:
-        raise NotFoundError(
-            f"no IMAP server is known for {seed.address} (provider {seed.provider!r}).",
-            remedy="Give its host and port in the seed list.",
-        )
     return Account(
         address=seed.address,
         provider=seed.provider,
@@ -125,4 +122,6 @@ def account(seed: SeedRow, facts: ProviderFacts | None, vault: Vault) -> Account
         password=vault.open(f"seed:{seed.address}", seed.secret) if seed.secret else "",
         tenant=seed.tenant,
         reader=seed.reader,
+        oauth=seed.oauth,
+        drop=seed.drop,
     )

@@ -77,6 +77,24 @@ class SeedRow(SQLModel, table=True):
     port: int = 0
     security: Security = Field(default=Security.TLS, sa_type=words(Security))
     tenant: str = Field(default="", max_length=64)
+    oauth: str = Field(default="", max_length=64)  # then `secret` is a refresh token
+    drop: str = Field(default="", max_length=64)
+
+
+class SeedHealthRow(SQLModel, table=True):
+    """How reading a seed mailbox has gone of late; one row a seed, changed with every look."""
+
+    __tablename__ = "seed_health"
+
+    seed_id: int = Field(foreign_key="seed.id", primary_key=True)
+    tried_at: datetime
+    read_at: datetime | None = None  # when it could be read last
+    failures: int = 0  # in a row
+    failing_since: datetime | None = None
+    recovered_at: datetime | None = None  # when the last row of failures ended
+    latency_s: float | None = None  # of the last look that went well
+    problem: str = Field(default="", max_length=500)
+    remedy: str = Field(default="", max_length=500)
 
 
 class SeedListRow(SQLModel, table=True):
@@ -135,6 +153,12 @@ class TestRow(SQLModel, table=True):
     idempotency_key: str = Field(max_length=200)
     created_at: datetime
     send_at: datetime = Field(index=True)
+    transport: str = Field(default="", max_length=64)  # [transports.NAME]; "" is [sending]
+    spread_s: float = 0  # the copies go out over so long, not all at once
+    # "yours": the sender's own mail service sends, and these say how its copies are known.
+    expected_until: datetime | None = None
+    campaign_mark: str = Field(default="", max_length=200)
+    body_mark: str = Field(default="", max_length=200)
     features: dict[str, Any] = json_column()  # {"all": ["url:example.com", ...]}
     meta: dict[str, Any] = json_column()  # the caller's own, echoed
 
@@ -153,6 +177,7 @@ class CopyRow(SQLModel, table=True):
     seed_id: int = Field(foreign_key="seed.id", index=True)
     provider: str = Field(max_length=64)
     message_id: str = Field(unique=True, max_length=250)
+    send_after: datetime | None = None  # where a test's copies are spread over time
 
 
 class HandoverRow(SQLModel, table=True):
@@ -170,6 +195,7 @@ class HandoverRow(SQLModel, table=True):
     code: int | None = None
     enhanced: str = Field(default="", max_length=16)
     text: str = Field(default="", max_length=1000)
+    their_id: str = Field(default="", max_length=250)  # the service's Message-ID, not ours
 
 
 class SightingRow(SQLModel, table=True):
@@ -200,6 +226,7 @@ class EvidenceRow(SQLModel, table=True):
     recorded_at: datetime
     received_at: datetime | None = None
     match: Match = Field(default=Match.MESSAGE_ID, sa_type=words(Match))
+    duplicates: int = 0  # further messages in the mailbox that were the same copy
     headers: bytes = b""
     facts: dict[str, Any] = json_column()
 
@@ -218,3 +245,17 @@ class LinkCheckRow(SQLModel, table=True):
     rewritten: bool
     detail: str = Field(default="", max_length=500)
     checked_at: datetime
+
+
+class InboundRow(SQLModel, table=True):
+    """A message that a system behind a seed has reported to us by web hook."""
+
+    __tablename__ = "inbound"
+    __table_args__ = (UniqueConstraint("address", "digest"),)  # reported twice is one
+
+    id: int | None = Field(default=None, primary_key=True)
+    address: str = Field(max_length=320, index=True)
+    digest: str = Field(max_length=64)  # SHA-256 of `raw`
+    received_at: datetime
+    folder: str = Field(default="", max_length=300)  # as the reporting system names the place
+    raw: bytes = b""  # its beginning, bounded

@@ -13,7 +13,7 @@ from monitor.feeds.microsoft import MicrosoftHealthFeed
 from monitor.lookups.dns import DnsResolver
 from monitor.lookups.links import HttpLinkChecker
 from monitor.mailboxes.graph import GraphTenant
-from monitor.mailboxes.kinds import open_mailbox
+from monitor.mailboxes.kinds import ReaderParts, open_mailbox
 from monitor.senders.routes import DirectRoute, smarthost
 from monitor.senders.smtp import SmtpTransport
 from monitor.settings import Settings
@@ -37,9 +37,11 @@ def edges_from(settings: Settings, clock: Clock) -> Edges:
         transport=_transport(settings.sending),
         open_mailbox=partial(
             open_mailbox,
-            tenants=tenants_from(settings),
-            timeout_s=settings.reading.timeout_s,
-            ca_file=_text(settings.reading.ca_file),
+            parts=ReaderParts(
+                timeout_s=settings.reading.timeout_s,
+                ca_file=_text(settings.reading.ca_file),
+                tenants=tenants_from(settings),
+            ),
         ),
         checker=HttpLinkChecker(timeout_s=settings.reading.timeout_s),
         feeds=feeds_from(settings),

@@ -249,8 +249,8 @@ def test_an_export_has_no_password_and_no_formula() -> None:
     entry = SeedEntry("=cmd@example.com", "gmail", region="+eu", password="s3cret", port=143)
 
     assert write_seed_list([entry]) == (
-        "address,provider,region,username,host,port,security,reader,tenant\r\n"
-        "'=cmd@example.com,gmail,'+eu,,,143,,imap,\r\n"
+        "address,provider,region,username,host,port,security,reader,tenant,oauth,drop\r\n"
+        "'=cmd@example.com,gmail,'+eu,,,143,,imap,,,\r\n"
     )
 
 

@@ -17,7 +17,7 @@ from monitor.lab.lab import Lab
 from monitor.lab.scenario import load_scenario
 from monitor.mailboxes.graph import HUNT_AGAIN, CombinedMailbox, GraphTenant, hunting_query
 from monitor.mailboxes.imap import ImapMailbox
-from monitor.mailboxes.kinds import open_mailbox
+from monitor.mailboxes.kinds import ReaderParts, open_mailbox
 from monitor.tenant import retry_after
 
 Web = Callable[..., Any]
@@ -58,7 +58,7 @@ def send(lab: Lab, raw: bytes) -> None:
 def combined(lab: Lab, facts: dict[str, ProviderFacts]) -> CombinedMailbox:
     account = Account(SEED, "microsoft365", lab.providers["microsoft365"].imap, SEED, "pw", "acme")
     mailbox = open_mailbox(
-        account, facts["microsoft365"], tenants={"acme": tenant_of(lab)}, timeout_s=5
+        account, facts["microsoft365"], ReaderParts(tenants={"acme": tenant_of(lab)}, timeout_s=5)
     )
     assert isinstance(mailbox, CombinedMailbox)
     return mailbox
@@ -135,7 +135,9 @@ def test_looking_for_nothing_proves_mailbox_and_tenant(
             SEED, "microsoft365", lab.providers["microsoft365"].imap, SEED, "pw", "acme"
         )
         wrong = open_mailbox(
-            account, None, tenants={"acme": tenant_of(lab, secret="wr0ng")}, timeout_s=5
+            account,
+            None,
+            ReaderParts(tenants={"acme": tenant_of(lab, secret="wr0ng")}, timeout_s=5),
         )
         with pytest.raises(MailboxLockedError):
             wrong.look([])
@@ -534,7 +536,7 @@ def test_a_reader_is_opened_by_its_name(
         reader=reader,
     )
 
-    opened = open_mailbox(account, None, tenants={"acme": service.tenant}, timeout_s=1)
+    opened = open_mailbox(account, None, ReaderParts(tenants={"acme": service.tenant}, timeout_s=1))
 
     assert type(opened) is kind
 
@@ -562,6 +564,6 @@ def test_a_reader_or_tenant_that_is_not_there_is_named(
     account = Account(SEED, "x", endpoint, SEED, tenant=tenant, reader=reader)
 
     with pytest.raises(BadInputError) as caught:
-        open_mailbox(account, None, tenants={}, timeout_s=1)
+        open_mailbox(account, None, ReaderParts(timeout_s=1))
 
     assert str(caught.value) == complaint
