@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from monitor.evidence.fields import HeaderField, without_comments
+from monitor.evidence.fields import HeaderField, segments
 from monitor.evidence.hops import Hop, family_of_host
 
 NAME = "authentication-results"
@@ -18,15 +18,16 @@ MAX_RESULTS = 100
 METHODS = ("spf", "dkim", "dmarc", "arc", "compauth")
 
 _METHOD = re.compile(
-    r"\s*([A-Za-z][A-Za-z0-9-]{0,30})\s{0,5}(?:/\s{0,5}\d{1,3})?\s{0,5}=\s{0,5}([A-Za-z]{1,30})"
+    r"\s{0,20}([A-Za-z][A-Za-z0-9-]{0,30})\s{0,5}(?:/\s{0,5}\d{1,3})?\s{0,5}=\s{0,5}([A-Za-z]{1,30})"
 )
 _REASON = re.compile(r"\breason\s{0,5}=\s{0,5}\"?(\d{3})\b")
-_AUTHSERV_ID = re.compile(r"\s*([A-Za-z0-9_.-]{1,255})(?:\s{1,5}\d{1,3})?\s*")
-_INSTANCE = re.compile(r"\s*i\s{0,5}=\s{0,5}\d{1,3}\s*")
+_AUTHSERV_ID = re.compile(r"\s{0,20}\"?([A-Za-z0-9_.-]{1,255})\"?(?:\s{1,5}\d{1,3})?\s{0,20}")
+_INSTANCE = re.compile(r"\s{0,20}i\s{0,5}=\s{0,5}\d{1,3}\s{0,20}")
 
 # Below its boundary Received, before anything of the message itself, a receiver writes
-# these and no others; only the receivers named here do so.
+# these and no others, ending with the field named here; only these receivers do so.
 _WRITES_BELOW = {"google": "google.com", "icloud": "icloud.com"}
+_LAST = {"google": NAME, "icloud": "received-spf"}
 _BELOW = frozenset(
     {NAME, "received-spf", "x-icl-score", "x-icl-info", "x-icl-repid", "x-arc-info"}
     | {"x-dmarc-info", "x-dmarc-policy"}
@@ -70,13 +71,13 @@ def parse(value: str) -> Report:
 
     Of several DKIM signatures one that passes is enough.
     """
-    segments = [s for s in without_comments(value).split(";")[:MAX_RESULTS] if s.strip()]
-    if segments and _INSTANCE.fullmatch(segments[0]):  # ARC: i=1;
-        segments = segments[1:]
-    named = _AUTHSERV_ID.fullmatch(segments[0]) if segments else None
+    parts = [part for part in segments(value)[:MAX_RESULTS] if part.strip()]
+    if parts and _INSTANCE.fullmatch(parts[0]):  # ARC: i=1;
+        parts = parts[1:]
+    named = _AUTHSERV_ID.fullmatch(parts[0]) if parts else None
     authserv_id = named[1].lower() if named else ""
     found: dict[str, str] = {}
-    for segment in segments:
+    for segment in parts:
         match = _METHOD.match(segment)
         if match is None or match[1].lower() not in METHODS:
             continue
@@ -126,6 +127,8 @@ def _directly_below(
         if field.key not in _BELOW:
             break
         block.append(field)
+        if field.key == _LAST[family or ""]:  # what follows may be the sender's first field
+            break
     is_signed = any(f.key == "received-spf" and f"{domain}:" in f.value.lower() for f in block)
     reports = [parse(field.value) for field in block if field.key == NAME]
     return [r for r in reports if is_signed and family_of_host(r.authserv_id) == family]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from monitor.evidence import authres, fields, forefront, hops, verdicts
+from monitor.evidence import arc, authres, fields, forefront, hops, verdicts
 from monitor.evidence.fields import HeaderField
 from monitor.evidence.hops import Hop
 from monitor.evidence.verdict import Judged, Verdict
@@ -16,13 +16,39 @@ from monitor.evidence.verdict import Judged, Verdict
 MAX_UNKNOWN = 20
 MAX_SHOWN = 500
 
-_VERDICT_LIKE = re.compile(r"^x-.*(?:spam|phish|junk|virus|malware|filter|quarantine)")
+_VERDICT_LIKE = re.compile(r"x-[^:]{0,180}(?:spam|phish|junk|virus|malware|filter|quarantine)")
 # Names that are a filter's own and are understood, or tell nothing that we could judge by.
 _UNDERSTOOD = forefront.NAMES | {
     *("x-gm-spam", "x-gm-phishy", "x-yahoofilteredbulk", "x-ui-filterresults", "x-pm-spamscore"),
-    *("x-pm-spam-action", "x-spam-status", "x-spam-flag", "x-spam-level", "x-spam-score"),
-    *("x-spam-checker-version", "x-spam", "x-spamd-result", "x-spamd-bar", "x-rspamd-action"),
+    *("x-pm-spam-action", "x-pm-spam", "x-spam-status", "x-spam-flag", "x-spam-level"),
+    *("x-spam-score", "x-spam-report", "x-spam-checker-version", "x-spam", "x-spam-hits"),
+    *("x-spam-known-sender", "x-spamd-result", "x-spamd-bar", "x-rspamd-action"),
     *("x-microsoft-antispam-message-info", "x-gmx-antispam", "x-gmx-antivirus"),
+    *("x-proofpoint-spam-details", "x-proofpoint-spam-details-enc", "x-proofpoint-virus-version"),
+    *("x-mimecast-spam-score", "x-mimecast-spam-signature"),
+    *("x-ironport-anti-spam-filtered", "x-ironport-anti-spam-result", "x-virus"),
+    *("x-barracuda-spam-status", "x-barracuda-spam-score", "x-barracuda-spam-flag"),
+    *(
+        "x-barracuda-spam-report",
+        "x-ui-out-filterresults",
+        "x-ms-office365-filtering-correlation-id",
+    ),
+}
+# Fields by which a filter's mark is told, for marks that anybody on the way may have left.
+_MARKS = {
+    "spamassassin": ("x-spam-",),
+    "fastmail": ("x-spam-",),
+    "spam-flag": ("x-spam-flag",),
+    "rspamd": ("x-rspamd-", "x-spamd-"),
+    "barracuda": ("x-barracuda-",),
+    "proofpoint": ("x-proofpoint-",),
+    "mimecast": ("x-mimecast-",),
+    "cisco": ("x-ironport-", "x-ipas-", "x-amp-"),
+}
+# Marks that one provider alone writes, by the family that must have received the message.
+_OWN_MARKS = {"gmail": "google", "yahoo": "yahoo", "icloud": "icloud", "gmx": "gmx"} | {
+    "microsoft": "microsoft",
+    "proton": "proton",
 }
 _PERSONAL = {
     "google": ("gmail.com", "googlemail.com"),
@@ -34,6 +60,8 @@ _RECIPIENT = re.compile(r"\bfor\s{1,5}<?[^\s<>@]{1,64}@([^\s<>;]{1,255})", re.IG
 _FAMILY_OF = {"gmail": "google", "google_workspace": "google"} | {
     "outlook": "microsoft",
     "microsoft365": "microsoft",
+    "aol": "yahoo",
+    "webde": "gmx",
 }
 
 
@@ -41,27 +69,31 @@ def facts(headers: bytes, provider: str) -> dict[str, Any]:
     """Summarise a raw header block, or a whole message. Never raises.
 
     Args:
-        headers: bounded by `fields.MAX_BYTES`; the rest is not looked at.
+        headers: bounded by `fields.MAX_BYTES`; the rest is not looked at. A body may follow.
         provider: id of the provider that received the copy; "" if it is to be told from
             the headers.
     Returns:
         receiver, authentication, filters, hops (in the order of travel), transit_s (seconds
         between the earliest Received and the topmost), contaminated (placed by a list or a
-        rule of the mailbox, so that the placement says nothing) and unknown (fields that
-        look like a filter's and that we cannot read).
+        rule of the mailbox, so that the placement says nothing), arc (what the sets of an
+        ARC chain claim) and unknown (fields that look like a filter's and that we cannot
+        read). Of each filter, `standing` is "receiver" where the receiver wrote the mark,
+        and "claim" where the sender or somebody on the way may have.
     """
     block = fields.parse(headers)
     chain = hops.read(block)
     receiver = provider or _receiver(block, chain) or None
     family = _FAMILY_OF.get(receiver or "", receiver) or hops.family(chain)
+    edge = hops.boundary(chain)
     found = _verdicts(block, family)
     return {
         "receiver": receiver,
-        "authentication": asdict(authres.believed(block, hops.boundary(chain), family)),
-        "filters": [_told(verdict) for verdict in found],
+        "authentication": asdict(authres.believed(block, edge, family)),
+        "filters": [_told(verdict, _standing(verdict, block, edge, family)) for verdict in found],
         "hops": hops.told(chain),
         "transit_s": hops.transit_s(chain),
         "contaminated": any(verdict.facts.get("contaminated") is True for verdict in found),
+        "arc": arc.told(arc.read(block)),
         "unknown": _unknown(block, found),
     }
 
@@ -69,17 +101,34 @@ def facts(headers: bytes, provider: str) -> dict[str, Any]:
 def _verdicts(block: Sequence[HeaderField], family: str | None) -> list[Verdict]:
     """What each filter says. Microsoft's marks travel on with mail that it sends out, so
     they count only where Microsoft received."""
-    readers = list(verdicts.READERS)
-    found = [forefront.verdict(block)] if family in {None, "microsoft"} else []
-    return [v for v in [*found, *(reader(block) for reader in readers)] if v is not None]
+    first = [forefront.verdict(block)] if family in {None, "microsoft"} else []
+    every = [*first, *(reader(block) for reader in verdicts.READERS)]
+    found = [verdict for verdict in every if verdict is not None]
+    # A bare flag adds nothing to a filter that gives its name.
+    flag = verdicts.flagged(block) if not found else None
+    return [*found, flag] if flag else found
 
 
-def _told(verdict: Verdict) -> dict[str, Any]:
+def _standing(
+    verdict: Verdict, block: Sequence[HeaderField], edge: Hop | None, family: str | None
+) -> str:
+    """Did the receiver write the mark, or may somebody before it have?"""
+    own = _OWN_MARKS.get(verdict.name)
+    if own is not None:
+        return "receiver" if family in {None, own} else "claim"
+    marks = _MARKS[verdict.name]
+    top = next((i for i, field in enumerate(block) if field.key.startswith(marks)), len(block))
+    return "receiver" if edge is not None and top < edge.index else "claim"
+
+
+def _told(verdict: Verdict, standing: str) -> dict[str, Any]:
     return {
         "name": verdict.name,
         "facts": dict(verdict.facts),
         "judged": str(verdict.judged),
         "meaning": verdict.meaning,
+        "page": verdict.page or None,
+        "standing": standing,
     }
 
 

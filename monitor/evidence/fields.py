@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MAX_BYTES = 256 * 1024
 MAX_FIELDS = 1000
@@ -12,28 +12,32 @@ _LINE = re.compile(rb"\r\n|\r|\n")
 _FIELD = re.compile(r"([!-9;-~]{1,200})[ \t]{0,20}:(.*)", re.DOTALL)
 # NUL breaks PostgreSQL, escape sequences break terminals; neither means anything here.
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+# Text without a sign of structure is taken in one step, which makes long values cheap.
+_PIECE = re.compile(r'[^\\"();]+|\\.|["();\\]', re.DOTALL)
+_BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
 class HeaderField:
-    """One field; `name` as it was written, `value` unfolded and stripped."""
+    """One field; `name` as it was written, `key` in lower case, `value` unfolded, stripped."""
 
     name: str
     value: str
+    key: str = field(init=False)
 
-    @property
-    def key(self) -> str:
-        return self.name.lower()
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", self.name.lower())
 
 
 def parse(headers: bytes) -> list[HeaderField]:
     """Read a header block, top first; what follows the first empty line is not looked at.
 
-    Lines that are no field are left out; never raises. At most MAX_BYTES bytes and
+    Lines that are no field are left out, as is the "From " line of a mailbox file, and the
+    mark that an editor puts before UTF-8; never raises. At most MAX_BYTES bytes and
     MAX_FIELDS fields are read, and a value is cut at MAX_VALUE characters.
     """
     fields: list[HeaderField] = []
-    for lines in _unfolded(headers[:MAX_BYTES]):
+    for lines in _unfolded(headers[:MAX_BYTES].removeprefix(_BOM)):
         match = _FIELD.fullmatch(clean(b" ".join(lines)))
         if match is not None:
             fields.append(HeaderField(match[1], match[2].strip()[:MAX_VALUE]))
@@ -77,22 +81,33 @@ def _unfolded(block: bytes) -> Iterator[list[bytes]]:
 
 def without_comments(value: str) -> str:
     """Return *value* without its (comments), which nest; quoted strings stay as they are."""
-    kept: list[str] = []
+    return ";".join(segments(value))
+
+
+def segments(value: str) -> list[str]:
+    """Split *value* at its semicolons, without its (comments).
+
+    A semicolon or bracket in a quoted string, or after a backslash, is text: otherwise an
+    address like `"x; dmarc=pass"@example.org` would add a result of its own (RFC 8601,
+    RFC 5322 section 3.2).
+    """
+    found: list[list[str]] = [[]]
     depth = 0
     is_quoted = False
-    skip = False
-    for character in value:
-        if skip:
-            skip = False
-        elif character == "\\":
-            skip = True
-        elif character == '"' and depth == 0:
+    for match in _PIECE.finditer(value):
+        piece = match[0]
+        if piece == '"' and depth == 0:
             is_quoted = not is_quoted
-        elif not is_quoted and character == "(":
+        elif is_quoted:
+            pass
+        elif piece == "(":
             depth += 1
-        elif not is_quoted and character == ")" and depth:
+        elif piece == ")" and depth:
             depth -= 1
             continue
+        elif piece == ";" and depth == 0:
+            found.append([])
+            continue
         if depth == 0:
-            kept.append(character)
-    return "".join(kept)
+            found[-1].append(piece)
+    return ["".join(pieces) for pieces in found]

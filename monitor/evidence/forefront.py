@@ -1,21 +1,32 @@
 """What Microsoft's filters say in headers: X-Forefront-Antispam-Report and its kin.
 
 Fields and their meaning: learn.microsoft.com, "Anti-spam message headers" (EOP and
-Defender for Office 365). Consumer Outlook.com writes no Forefront report; there, the SCL
-and the mailbox delivery field tell.
+Defender for Office 365), and "Antispam stamps" for Exchange Server. Consumer Outlook.com
+writes no Forefront report; there, the SCL and the mailbox delivery field tell. What the
+codes mean in words is in `codes`.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from monitor.evidence.fields import HeaderField, first
+from monitor.evidence import pages
+from monitor.evidence.fields import HeaderField
 from monitor.evidence.verdict import Fact, Judged, Verdict
 
 REPORT = "x-forefront-antispam-report"
 ANTISPAM = "x-microsoft-antispam"
 DELIVERY = "x-microsoft-antispam-mailbox-delivery"
-SCL = "x-ms-exchange-organization-scl"
-NAMES = frozenset({REPORT, ANTISPAM, DELIVERY, SCL})
+_ORGANIZATION = "x-ms-exchange-organization-"
+SCL = f"{_ORGANIZATION}scl"
+AUTH_AS = f"{_ORGANIZATION}authas"
+AUTH_SOURCE = f"{_ORGANIZATION}authsource"
+FOCUSED = f"{_ORGANIZATION}bypassfocusedinbox"
+SERVER_REPORT = f"{_ORGANIZATION}antispam-report"  # of Exchange Server
+LATENCY = "x-ms-exchange-transport-endtoendlatency"
+CUSTOM = "x-customspam"
+# Each of these says that Microsoft's filter looked; the others only tell more of it.
+NAMES = frozenset({REPORT, ANTISPAM, DELIVERY, SCL, SERVER_REPORT, CUSTOM})
+_MORE = frozenset({AUTH_AS, AUTH_SOURCE, FOCUSED, LATENCY})
 
 BY_CATEGORY = {
     "BULK": Judged.BULK,
@@ -55,6 +66,7 @@ OF_THE_FILTER = frozenset({"spamfilterpass", "spamfilterauthj"})
 
 _TEXTS = ("sfv", "cat", "cip", "ctry", "lang", "ipv", "srv", "h", "ptr", "dir", "sfty")
 _NUMBER = re.compile(r"-?\d{1,3}")
+_CLOCK = re.compile(r"(?:(\d{1,3})\.)?(\d{1,2}):(\d{2}):(\d{2}(?:\.\d{1,9})?)")
 
 
 def pairs(value: str) -> dict[str, str]:
@@ -72,8 +84,11 @@ def pairs(value: str) -> dict[str, str]:
 
 def verdict(fields: Sequence[HeaderField]) -> Verdict | None:
     """Say what Microsoft's filter found; None if it left no mark."""
-    values = {name: value for name in NAMES if (value := first(fields, name)) is not None}
-    if not values:
+    values: dict[str, str] = {}
+    for field in fields:
+        if field.key in NAMES or field.key in _MORE:
+            values.setdefault(field.key, field.value)
+    if values.keys().isdisjoint(NAMES):
         return None
     report = pairs(values.get(REPORT, ""))
     delivery = pairs(values.get(DELIVERY, ""))
@@ -84,8 +99,23 @@ def verdict(fields: Sequence[HeaderField]) -> Verdict | None:
     facts |= {key: report.get(key) or None for key in _TEXTS}
     facts |= {key: delivery.get(key) or None for key in ("dest", "ofr")}
     facts["contaminated"] = is_contaminated(report.get("sfv", ""), delivery.get("ofr", ""))
+    facts |= _more(values)
     judged = _judge(report, scl, delivery.get("dest", ""))
-    return Verdict("microsoft", facts, judged, _meaning(judged, facts))
+    return Verdict("microsoft", facts, judged, _meaning(judged, facts), pages.MICROSOFT)
+
+
+def _more(values: Mapping[str, str]) -> dict[str, Fact]:
+    """What stands beside the verdict; only what is there."""
+    focused = {"true": True, "false": False}.get(values.get(FOCUSED, "").lower())
+    told: dict[str, Fact] = {
+        "auth_as": values.get(AUTH_AS, "")[:50] or None,
+        "auth_source": values.get(AUTH_SOURCE, "")[:255] or None,
+        "bypass_focused_inbox": focused,
+        "antispam_report": values.get(SERVER_REPORT, "")[:500] or None,
+        "custom_spam": values.get(CUSTOM, "")[:200] or None,
+        "latency_s": _seconds(values.get(LATENCY)),
+    }
+    return {key: value for key, value in told.items() if value is not None}
 
 
 def is_contaminated(sfv: str, ofr: str) -> bool:
@@ -110,11 +140,21 @@ def _meaning(judged: Judged, facts: dict[str, Fact]) -> str:
     signs = [
         f"{key.upper()} {facts[key]}" for key in ("cat", "sfv", "scl") if facts[key] is not None
     ]
-    return f"Microsoft's filter took it for {judged}" + (
-        f" ({', '.join(signs)})." if signs else "."
-    )
+    shown = f" ({', '.join(signs)})." if signs else "."
+    if judged is Judged.UNKNOWN:
+        return f"Microsoft's filter left no verdict that we can read{shown}"
+    return f"Microsoft's filter took it for {judged.taken_for}{shown}"
 
 
 def _number(text: str | None) -> int | None:
     match = _NUMBER.fullmatch((text or "").strip())
     return int(match[0]) if match else None
+
+
+def _seconds(text: str | None) -> float | None:
+    """Read a time span as .NET writes it: [days.]hours:minutes:seconds."""
+    match = _CLOCK.fullmatch((text or "").strip())
+    if match is None:
+        return None
+    days, hours, minutes = (int(match[i] or 0) for i in (1, 2, 3))
+    return round(days * 86400 + hours * 3600 + minutes * 60 + float(match[4]), 3)

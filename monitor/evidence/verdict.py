@@ -16,12 +16,22 @@ class Judged(StrEnum):
     QUARANTINED = "quarantined"
     UNKNOWN = "unknown"  # it left a mark that tells no verdict
 
+    @property
+    def taken_for(self) -> str:
+        """The verdict as the end of "the filter took it for …"."""
+        return {"clean": "no spam", "bulk": "bulk mail", "phish": "phishing"}.get(self, self)
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One filter's word. `facts` are its own terms; `meaning` is for people."""
+    """One filter's word.
+
+    `facts` are its own terms, `meaning` is for people, and `page` is where its vendor
+    explains the terms ("" where there is no public page).
+    """
 
     name: str
     facts: Mapping[str, Fact]
     judged: Judged
     meaning: str
+    page: str = ""

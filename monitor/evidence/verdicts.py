@@ -1,4 +1,4 @@
-"""Marks of other filters: Gmail, Yahoo, iCloud, GMX, Proton, SpamAssassin, Rspamd.
+"""Marks of mailbox providers' own filters: Gmail, Yahoo, iCloud, GMX, Proton, Fastmail.
 
 Each reader takes the whole header block and returns its filter's verdict, or None if the
 filter left no mark. What none understands of its own fields is left to `facts` to show.
@@ -7,21 +7,14 @@ filter left no mark. What none understands of its own fields is left to `facts` 
 import re
 from collections.abc import Callable, Sequence
 
+from monitor.evidence import gateways, pages, points
 from monitor.evidence.fields import HeaderField, first
 from monitor.evidence.verdict import Fact, Judged, Verdict
 
 _SCORE = re.compile(r"[-+]?\d{1,6}(?:\.\d{1,9})?")
-_ASSASSIN = re.compile(r"\b(score|hits|required|tests)\s{0,5}=\s{0,5}", re.IGNORECASE)
-_TEST = re.compile(r"([A-Z][A-Z0-9_]{1,80})(?:=([-+]?\d{1,6}(?:\.\d{1,9})?))?")
-_RSPAMD = re.compile(
-    r"(?:[\w.-]{1,50}:\s{0,5})?(True|False)\s{0,5}\[\s{0,5}(\S{1,15})\s{0,5}/\s{0,5}(\S{1,15})\s{0,5}\]"
-)
-_SYMBOL = re.compile(r";\s{0,20}([A-Z][A-Z0-9_]{1,80})\(([-+]?\d{1,6}(?:\.\d{1,9})?)\)")
+_HIT = re.compile(r"([A-Z][A-Z0-9_]{1,80})\s{1,3}(-?\d{1,4}(?:\.\d{1,4})?)(?![\w.])")
+_ANTISPAM = re.compile(r"\s{0,5}(-?\d{1,5})\s{0,5}\(([^()]{0,100})\)")
 MAX_SYMBOLS = 300
-
-# Rspamd's actions, by what they do to mail that is let in.
-_RSPAMD_SPAM = frozenset({"add header", "rewrite subject", "soft reject", "reject", "quarantine"})
-_RSPAMD_CLEAN = frozenset({"no action", "greylist"})
 
 
 def gmail(fields: Sequence[HeaderField]) -> Verdict | None:
@@ -30,9 +23,8 @@ def gmail(fields: Sequence[HeaderField]) -> Verdict | None:
     if spam is None and phishy is None:
         return None
     judged = Judged.PHISH if phishy else Judged.SPAM if spam else Judged.CLEAN
-    return Verdict(
-        "gmail", {"spam": spam, "phishy": phishy}, judged, f"Gmail took it for {judged}."
-    )
+    meaning = f"Gmail took it for {judged.taken_for}."
+    return Verdict("gmail", {"spam": spam, "phishy": phishy}, judged, meaning, pages.GMAIL_HEADERS)
 
 
 def yahoo(fields: Sequence[HeaderField]) -> Verdict | None:
@@ -42,7 +34,7 @@ def yahoo(fields: Sequence[HeaderField]) -> Verdict | None:
         return None
     judged = Judged.CLEAN if bulk is None else Judged.SPAM
     facts: dict[str, Fact] = {"filtered_bulk": bulk[:100] if bulk is not None else None}
-    return Verdict("yahoo", facts, judged, f"Yahoo took it for {judged}.")
+    return Verdict("yahoo", facts, judged, f"Yahoo took it for {judged.taken_for}.")
 
 
 def icloud(fields: Sequence[HeaderField]) -> Verdict | None:
@@ -53,17 +45,28 @@ def icloud(fields: Sequence[HeaderField]) -> Verdict | None:
     by_folder = {"junk": Judged.SPAM, "inbox": Judged.CLEAN}
     judged = by_folder.get((folder or "").strip().lower(), Judged.UNKNOWN)
     facts: dict[str, Fact] = {"folder": folder[:100] if folder else None, "score": _score(score)}
-    return Verdict("icloud", facts, judged, f"iCloud took it for {judged}.")
+    return Verdict("icloud", facts, judged, _taken("iCloud", judged), pages.APPLE_POSTMASTER)
 
 
 def gmx(fields: Sequence[HeaderField]) -> Verdict | None:
-    """X-UI-Filterresults (GMX, WEB.DE): junk, notjunk or unknown, then a weight."""
-    value = first(fields, "X-UI-Filterresults")
-    if value is None:
+    """X-UI-Filterresults (GMX, WEB.DE): junk, notjunk or unknown, then a weight.
+
+    X-GMX-Antispam has a number and words: 0 is mail that was not taken for spam, below 0
+    the filter did not look, and above 0 is the kind of spam.
+    """
+    value, older = first(fields, "X-UI-Filterresults"), first(fields, "X-GMX-Antispam")
+    if value is None and older is None:
         return None
-    result = value.split(":")[0].strip().lower()[:30]
+    result = (value or "").split(":")[0].strip().lower()[:30]
+    words = _ANTISPAM.match(older or "")
+    number = int(words[1]) if words else None
     judged = {"junk": Judged.SPAM, "notjunk": Judged.CLEAN}.get(result, Judged.UNKNOWN)
-    return Verdict("gmx", {"filterresults": result}, judged, f"GMX took it for {judged}.")
+    if value is None and number is not None and number >= 0:
+        judged = Judged.SPAM if number else Judged.CLEAN
+    facts: dict[str, Fact] = {"filterresults": result or None}
+    if words:
+        facts |= {"antispam": number, "antispam_words": words[2]}
+    return Verdict("gmx", facts, judged, _taken("GMX", judged), pages.GMX_ERRORS)
 
 
 def proton(fields: Sequence[HeaderField]) -> Verdict | None:
@@ -74,46 +77,43 @@ def proton(fields: Sequence[HeaderField]) -> Verdict | None:
     by_action = {"spam": Judged.SPAM, "phishing": Judged.PHISH, "": Judged.CLEAN}
     judged = by_action.get((action or "").strip().lower(), Judged.UNKNOWN)
     facts: dict[str, Fact] = {"score": _score(score), "action": action[:50] if action else None}
-    return Verdict("proton", facts, judged, f"Proton Mail took it for {judged}.")
+    return Verdict("proton", facts, judged, _taken("Proton Mail", judged), pages.PROTON_SPAM)
 
 
-def spamassassin(fields: Sequence[HeaderField]) -> Verdict | None:
-    """X-Spam-Status: "Yes, score=7.1 required=5.0 tests=A,B=0.5 autolearn=no"."""
-    value = first(fields, "X-Spam-Status")
-    word = (value or "").strip()[:3].lower()
-    if value is None or not (word == "yes" or word.startswith("no")) or _is_rspamd(fields):
+def fastmail(fields: Sequence[HeaderField]) -> Verdict | None:
+    """X-Spam-score and X-Spam-hits ("BAYES_00 -1.9, ..."); by default 5 points go to Spam.
+
+    X-Spam-known-sender is yes for senders in the address book, who are not filtered.
+    """
+    hits, known = first(fields, "X-Spam-hits"), first(fields, "X-Spam-known-sender")
+    if hits is None and known is None:
         return None
-    is_spam = word == "yes"
-    parts = _assassin_parts(value)
-    score, required = _score(parts.get("score", parts.get("hits"))), _score(parts.get("required"))
-    tests = list(_TEST.finditer(parts.get("tests", "")))[:MAX_SYMBOLS]
+    score = _score(first(fields, "X-Spam-score"))
+    symbols = {match[1]: float(match[2]) for match in _HIT.finditer(hits or "")}
+    is_known = (known or "").strip().lower().startswith("yes")
     facts: dict[str, Fact] = {
         "score": score,
-        "required": required,
-        "symbols": {m[1]: float(m[2]) if m[2] else None for m in tests},
+        "required": 5.0,
+        "symbols": dict(list(symbols.items())[:MAX_SYMBOLS]),
+        "known_sender": is_known if known is not None else None,
+        "contaminated": is_known,
     }
-    judged = Judged.SPAM if is_spam else Judged.CLEAN
-    return Verdict("spamassassin", facts, judged, _scored("SpamAssassin", judged, score, required))
+    judged = Judged.UNKNOWN
+    if score is not None and not is_known:
+        judged = Judged.SPAM if score >= 5 else Judged.CLEAN
+    shown = f" ({score:g} points; by default 5 make spam)" if score is not None else ""
+    meaning = _taken("Fastmail", judged).removesuffix(".") + shown + "."
+    if is_known:
+        meaning = "The sender is in the recipient's address book, so Fastmail did not filter it."
+    return Verdict("fastmail", facts, judged, meaning, pages.FASTMAIL)
 
 
-def rspamd(fields: Sequence[HeaderField]) -> Verdict | None:
-    """X-Spamd-Result: "default: True [7.10 / 15.00]; SYMBOL(1.50)[options]; ..."."""
-    if not _is_rspamd(fields):
+def flagged(fields: Sequence[HeaderField]) -> Verdict | None:
+    """X-Spam-Flag: YES, where its writer gives no name: many filters write it."""
+    if (first(fields, "X-Spam-Flag") or "").strip().upper() != "YES":
         return None
-    result = first(fields, "X-Spamd-Result") or ""
-    head = _RSPAMD.match(result)
-    action = (first(fields, "X-Rspamd-Action") or "").strip().lower()[:50]
-    symbols = list(_SYMBOL.finditer(result))[:MAX_SYMBOLS]
-    score = _score(head[2] if head else first(fields, "X-Rspamd-Score"))
-    required = _score(head[3] if head else None)
-    facts: dict[str, Fact] = {
-        "score": score,
-        "required": required,
-        "action": action or None,
-        "symbols": {match[1]: float(match[2]) for match in symbols},
-    }
-    judged = _rspamd_judged(fields, action, head[1] if head else "")
-    return Verdict("rspamd", facts, judged, _scored("Rspamd", judged, score, required))
+    meaning = "A filter that does not give its name took it for spam (X-Spam-Flag)."
+    return Verdict("spam-flag", {"flag": "YES"}, Judged.SPAM, meaning)
 
 
 READERS: tuple[Callable[[Sequence[HeaderField]], Verdict | None], ...] = (
@@ -122,40 +122,20 @@ READERS: tuple[Callable[[Sequence[HeaderField]], Verdict | None], ...] = (
     icloud,
     gmx,
     proton,
-    rspamd,
-    spamassassin,
+    fastmail,
+    points.rspamd,
+    points.spamassassin,
+    points.barracuda,
+    gateways.proofpoint,
+    gateways.mimecast,
+    gateways.cisco,
 )
 
 
-def _is_rspamd(fields: Sequence[HeaderField]) -> bool:
-    names = {"x-spamd-result", "x-rspamd-action", "x-rspamd-score"}
-    return any(field.key in names for field in fields)
-
-
-def _rspamd_judged(fields: Sequence[HeaderField], action: str, is_spam: str) -> Judged:
-    if action in _RSPAMD_SPAM or (not action and is_spam == "True"):
-        return Judged.SPAM
-    if (first(fields, "X-Spam") or "").strip().lower() == "yes":
-        return Judged.SPAM
-    return Judged.CLEAN if action in _RSPAMD_CLEAN or is_spam == "False" else Judged.UNKNOWN
-
-
-def _assassin_parts(value: str) -> dict[str, str]:
-    """Values by name; `tests` may be folded, so that blanks stand between its items."""
-    marks = list(_ASSASSIN.finditer(value))[:20]
-    ends = [*(mark.start() for mark in marks[1:]), len(value)]
-    found: dict[str, str] = {}
-    for mark, end in zip(marks, ends, strict=False):
-        found.setdefault(mark[1].lower(), value[mark.end() : end].strip())
-    if "tests" in found:
-        found["tests"] = re.split(r"\s[a-z_]{1,20}=", found["tests"])[0]
-    return found
-
-
-def _scored(name: str, judged: Judged, score: float | None, required: float | None) -> str:
-    against = f"; {required:g} make spam" if required is not None else ""
-    points = f" ({score:g} points{against})" if score is not None else ""
-    return f"{name} took it for {judged}{points}."
+def _taken(name: str, judged: Judged) -> str:
+    if judged is Judged.UNKNOWN:
+        return f"{name} left no verdict that we can read."
+    return f"{name} took it for {judged.taken_for}."
 
 
 def _score(text: str | None) -> float | None:

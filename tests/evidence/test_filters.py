@@ -35,7 +35,7 @@ def test_microsofts_report_is_read() -> None:
 
     assert one["name"] == "microsoft"
     assert one["judged"] == "phish"
-    assert one["meaning"] == "Microsoft's filter took it for phish (CAT HPHISH, SFV SPM, SCL 5)."
+    assert one["meaning"] == "Microsoft's filter took it for phishing (CAT HPHISH, SFV SPM, SCL 5)."
     expected = {"scl": 5, "bcl": 3, "sfv": "SPM", "cat": "HPHISH", "cip": "2001:db8::7"}
     expected |= {"dest": "J", "ofr": "SpamFilterAuthJ", "contaminated": False, "dir": "INB"}
     assert {key: one["facts"][key] for key in expected} == expected
@@ -133,6 +133,7 @@ def test_spamassassins_numbers_are_numbers() -> None:
         "score": 7.1,
         "required": 5.0,
         "symbols": {"BAYES_99": None, "URIBL_BLACK": 1.7, "HTML_MESSAGE": None},
+        "version": "4.0.1",
     }
     assert only_filter(CORPORATE)["meaning"] == (
         "SpamAssassin took it for spam (7.1 points; 5 make spam)."
