@@ -1,0 +1,433 @@
+"""Mailboxes a second when 1,000 Dovecot mailboxes of three folders are polled for copies.
+
+    python benchmarks/polling.py             # 0 ms, then 50 ms a round trip
+    python benchmarks/polling.py --quick     # 20 mailboxes: only that it runs
+
+*First* connects, signs in and finds the copy; *later* asks again on the kept connection,
+with nothing new, and then with a copy that has come since. Beside our reader stand (a) 16
+threads of imaplib that SEARCH HEADER in every folder, and (b) the bound: threads / (round
+trips x latency). A relay in a process of its own holds bytes back for half a round trip
+each way, TCP's handshake too, and counts how often the client takes its turn.
+
+Dovecot has its limits raised: `service_count = 0` (a process serves one client after
+another), `process_limit` and `client_limit` above the number of connections, and no
+`mail_max_userip_connections`. An unmeasured visit first lets it build its indexes and
+processes. Client, relay and server share the machine's cores.
+"""
+
+import argparse
+import asyncio
+import imaplib
+import multiprocessing
+import os
+import pwd
+import resource
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from monitor.core.campaigns import Wanted
+from monitor.core.seeds import Account, Endpoint, ProviderFacts, Security
+from monitor.mailboxes.imap import ImapMailbox
+
+POOL = 16  # threads of imaplib
+FOLDERS = {"INBOX": "", "Junk": ".Junk", "Quarantine": ".Quarantine"}  # as Maildir has them
+FILLING = {"INBOX": 10, "Junk": 5, "Quarantine": 1}  # messages of other people
+FACTS = ProviderFacts("own", "Own", (), None, {})
+SENT = datetime.now(UTC)
+
+CONFIG = """
+base_dir = {dir}/run
+state_dir = {dir}/state
+log_path = {dir}/dovecot.log
+{users}
+protocols = imap
+listen = 127.0.0.1
+ssl = no
+disable_plaintext_auth = no
+first_valid_uid = 1
+mail_location = maildir:{dir}/mail/%n
+mail_home = {dir}/mail/%n
+mail_uid = {uid}
+mail_gid = {gid}
+mail_fsync = never
+mail_max_userip_connections = 0
+default_vsz_limit = 1G
+passdb {{
+  driver = static
+  args = password=pw
+}}
+userdb {{
+  driver = static
+  args = uid={uid} gid={gid} home={dir}/mail/%n allow_all_users=yes
+}}
+namespace inbox {{
+  inbox = yes
+  separator = /
+  mailbox Junk {{
+    special_use = \\Junk
+  }}
+}}
+service imap-login {{
+  chroot =
+  service_count = 0
+  process_min_avail = 1
+  client_limit = 8000
+  inet_listener imap {{
+    address = 127.0.0.1
+    port = {port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+service imap {{
+  service_count = 0
+  client_limit = 1
+  process_limit = 3000
+  idle_kill = 1h
+}}
+service anvil {{
+  chroot =
+  client_limit = 12000
+}}
+service auth {{
+  client_limit = 16000
+}}
+service stats {{
+  client_limit = 12000
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where and how to visit; `turns` tells how often clients have taken their turn so far."""
+
+    endpoint: Endpoint
+    mail: Path
+    count: int
+    threads: int
+    rtt_s: float
+    turns: Callable[[], int]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mailboxes", type=int, default=1000)
+    parser.add_argument("--threads", type=int, default=64)
+    parser.add_argument("--rtt", type=int, nargs="*", default=[0, 50], help="milliseconds")
+    parser.add_argument("--quick", action="store_true")
+    args = parser.parse_args()
+    count, threads = (20, 8) if args.quick else (args.mailboxes, args.threads)
+    raise_file_limit(4 * count + 1000)
+    load = os.getloadavg()[0]
+    print(f"{count} mailboxes, {threads} threads (imaplib: {POOL}), load before: {load:.1f}\n")
+    with dovecot(count) as (endpoint, mail):
+        deliver(mail, count, number=1)
+        unmeasured = Ours(endpoint, count)
+        visit_all(unmeasured, count, threads, 1)
+        unmeasured.close()
+        for number, rtt_ms in enumerate(args.rtt, start=2):
+            print(f"{rtt_ms} ms a round trip")
+            with relayed(endpoint, rtt_ms / 1000) as (near, turns):
+                compare(Bench(near, mail, count, threads, rtt_ms / 1000, turns), number)
+
+
+def compare(bench: Bench, number: int) -> None:
+    """Print a line for each kind of visit. Copies below *number* have arrived before."""
+    head = ("", "mailboxes/s", "CPU s", "trips", "bound/s", "bound is", "of (a)")
+    print("{:22}{:>12}{:>8}{:>8}{:>9}{:>10}{:>8}".format(*head))
+    bare = Bare(bench.endpoint, bench.count)
+    pool = line(
+        bench, "(a) imaplib, first", lambda: visit_all(bare.first, bench.count, POOL, 1), POOL
+    )
+    visit_all(bare.open, bench.count, POOL, 1)
+    line(
+        bench, "(a) imaplib, later", lambda: visit_all(bare.later, bench.count, POOL, 1), POOL, pool
+    )
+    bare.close()
+    ours, threads = Ours(bench.endpoint, bench.count), bench.threads
+    visit = partial(visit_all, ours, bench.count, threads)
+    line(bench, "first", lambda: visit(1), threads, pool)
+    for _ in range(2):
+        line(bench, "later, nothing new", lambda: visit(1), threads, pool)
+    deliver(bench.mail, bench.count, number)
+    line(bench, "later, a new copy", lambda: visit(number), threads, pool)
+    ours.close()
+    print()
+
+
+def line(
+    bench: Bench, name: str, work: Callable[[], None], threads: int, pool: float = 0.0
+) -> float:
+    """Do *work* once for all mailboxes, print how it went, and return mailboxes a second.
+
+    A new connection waits once more than is counted: for TCP's own handshake.
+    """
+    turns, cpu, started = bench.turns(), time.process_time(), time.perf_counter()
+    work()
+    rate = bench.count / (time.perf_counter() - started)
+    cpu = time.process_time() - cpu
+    trips = (bench.turns() - turns) / bench.count
+    waits = trips + ("first" in name)
+    bound = threads / (waits * bench.rtt_s) if bench.rtt_s and waits else 0.0
+    shown = f"{bound:.0f}" if bound else ""
+    times = f"{bound / rate:.2f} x" if bound else ""
+    beside = f"{rate / pool:.1f} x" if pool else ""
+    print(f"{name:22}{rate:>12.0f}{cpu:>8.2f}{trips:>8.2f}{shown:>9}{times:>10}{beside:>8}")
+    return rate
+
+
+def visit_all(visit: Callable[[int, int], bool], count: int, threads: int, number: int) -> None:
+    with ThreadPoolExecutor(threads) as pool:
+        found = list(pool.map(lambda at: visit(at, number), range(count)))
+    assert all(found), f"a copy was not found in {found.count(False)} mailboxes"
+
+
+class Ours:
+    """Our reader, each mailbox with its own kept connection."""
+
+    def __init__(self, endpoint: Endpoint, count: int) -> None:
+        self._mailboxes = [
+            ImapMailbox(account(at, endpoint), FACTS, timeout_s=60) for at in range(count)
+        ]
+        self._found: set[tuple[int, int]] = set()
+
+    def __call__(self, at: int, number: int) -> bool:
+        was_found = (at, number) in self._found
+        wanted = Wanted(message_id(at, number), f"t{number}", SENT, was_found=was_found)
+        self._found.add((at, number))
+        return len(self._mailboxes[at].look([wanted])) == 1
+
+    def close(self) -> None:
+        for mailbox in self._mailboxes:
+            mailbox.close()
+
+
+class Bare:
+    """imaplib, as one would write it."""
+
+    def __init__(self, endpoint: Endpoint, count: int) -> None:
+        self._endpoint = endpoint
+        self._kept: list[imaplib.IMAP4 | None] = [None] * count
+
+    def first(self, at: int, number: int) -> bool:
+        self.open(at, number)
+        found = self.later(at, number)
+        imap = self._kept[at]
+        assert imap is not None
+        imap.logout()
+        return found
+
+    def open(self, at: int, _: int) -> bool:
+        imap = self._kept[at] = imaplib.IMAP4(self._endpoint.host, self._endpoint.port)
+        return imap.login(f"u{at}", "pw")[0] == "OK"
+
+    def later(self, at: int, number: int) -> bool:
+        imap = self._kept[at]
+        assert imap is not None
+        found = 0
+        for folder in FOLDERS:
+            imap.select(folder, readonly=True)
+            uids = imap.uid("SEARCH", "HEADER", "Message-ID", message_id(at, number))[1][0]
+            found += len(uids.split())
+        return found == 1
+
+    def close(self) -> None:
+        for imap in self._kept:
+            if imap is not None:
+                imap.shutdown()
+
+
+def account(at: int, endpoint: Endpoint) -> Account:
+    return Account(f"u{at}@own.example", "own", endpoint, f"u{at}", "pw")
+
+
+def message_id(at: int, number: int) -> str:
+    return f"<{at}.{number}@brand.example>"
+
+
+@contextmanager
+def dovecot(count: int) -> Iterator[tuple[Endpoint, Path]]:
+    """Run Dovecot with *count* filled mailboxes u0, u1, ...; yield where its Maildirs are too."""
+    program = shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    assert program, "Dovecot is missing: install dovecot-imapd (version 2.3)"
+    owner = pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
+    keys = () if os.getuid() == 0 else ("default_internal_user", "default_login_user")
+    with tempfile.TemporaryDirectory(prefix="dovecot-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        for part in ("run", "state", "mail"):
+            (folder / part).mkdir()
+        fill(folder / "mail", count)
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        config = folder / "dovecot.conf"
+        users = "\n".join(f"{key} = {owner.pw_name}" for key in keys)
+        fields = {"dir": folder, "users": users, "uid": owner.pw_uid, "gid": owner.pw_gid}
+        config.write_text(CONFIG.format(port=port, **fields), "utf-8")
+        if os.getuid() == 0:
+            subprocess.run(
+                ["chown", "-R", f"{owner.pw_uid}:{owner.pw_gid}", folder / "mail"], check=True
+            )
+        subprocess.run([program, "-c", config], check=True)  # returns once it listens
+        try:
+            yield Endpoint("127.0.0.1", port, Security.PLAIN), folder / "mail"
+        finally:
+            subprocess.run([program, "-c", config, "stop"], check=True)
+
+
+def fill(mail: Path, count: int) -> None:
+    text = b"From: a@elsewhere.example\r\nSubject: other mail\r\n%b\r\n" % (b"word " * 40)
+    for at in range(count):
+        for name, below in FOLDERS.items():
+            maildir = mail / f"u{at}" / below
+            for part in ("new", "tmp", "cur"):
+                (maildir / part).mkdir(parents=True)
+            if below:
+                (maildir / "maildirfolder").touch()
+            for n in range(FILLING[name]):
+                head = b"Message-ID: <%d.%d@elsewhere.example>\r\n" % (at, n)
+                (maildir / "cur" / f"{n}.own:2,").write_bytes(head + text)
+
+
+def deliver(mail: Path, count: int, number: int) -> None:
+    """Put copy *number* into each mailbox: every fifth into Junk, every tenth into Quarantine."""
+    for at in range(count):
+        name = "Quarantine" if at % 10 == 3 else "Junk" if at % 5 == 1 else "INBOX"
+        maildir = mail / f"u{at}" / FOLDERS[name]
+        head = f"Message-ID: {message_id(at, number)}\r\nX-Seedwatch-Test: t{number}\r\n"
+        path = maildir / "tmp" / f"copy{number}.own"
+        path.write_bytes(
+            head.encode() + b"From: news@brand.example\r\nSubject: hello\r\n\r\nhello\r\n"
+        )
+        path.rename(maildir / "new" / path.name)
+
+
+@contextmanager
+def relayed(target: Endpoint, rtt_s: float) -> Iterator[tuple[Endpoint, Callable[[], int]]]:
+    """Run a relay in a process of its own; yield where it is, and who asks it for its count."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=run_relay, args=(there, target.host, target.port, rtt_s))
+    process.start()
+
+    def turns() -> int:
+        here.send("turns")
+        return int(here.recv())
+
+    try:
+        yield Endpoint("127.0.0.1", here.recv(), Security.PLAIN), turns
+    finally:
+        here.send("stop")
+        process.join(30)
+
+
+def run_relay(pipe: Connection, host: str, port: int, rtt_s: float) -> None:
+    asyncio.run(Relay((host, port), rtt_s / 2).serve(pipe))
+
+
+class Relay:
+    """Passes bytes on after a delay, and counts how often a client takes its turn."""
+
+    def __init__(self, target: tuple[str, int], delay_s: float) -> None:
+        self.target = target
+        self.delay_s = delay_s
+        self.turns = 0
+
+    async def serve(self, pipe: Connection) -> None:
+        raise_file_limit(65536)
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: Side(self, None), "127.0.0.1", 0, backlog=2000)
+        pipe.send(server.sockets[0].getsockname()[1])
+        stopped = asyncio.Event()
+
+        def told() -> None:
+            if pipe.recv() == "stop":
+                stopped.set()
+            else:
+                pipe.send(self.turns)
+
+        loop.add_reader(pipe.fileno(), told)
+        await stopped.wait()
+        server.close()
+
+
+class Side(asyncio.Protocol):
+    """One end of a relayed connection: the client's, or (with a peer) the server's."""
+
+    def __init__(self, relay: Relay, peer: "Side | None") -> None:
+        self._relay = relay
+        self._peer = peer
+        self._is_client = peer is None
+        self._server_spoke = False
+        self._due: deque[bytes | None] = deque()  # to write here; None closes
+        self._transport: asyncio.Transport | None = None
+        self._loop = asyncio.get_running_loop()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._is_client:
+            self._relay.turns += 1  # the greeting is what it waits for first
+            self._task = self._loop.create_task(self._connect())
+
+    async def _connect(self) -> None:
+        await asyncio.sleep(2 * self._relay.delay_s)  # as TCP's handshake would
+        await self._loop.create_connection(self._joined, *self._relay.target)
+
+    def _joined(self) -> "Side":
+        self._peer = Side(self._relay, self)
+        return self._peer
+
+    def data_received(self, data: bytes) -> None:
+        client = self if self._is_client else self._peer
+        assert client is not None
+        self._relay.turns += self._is_client and client._server_spoke
+        client._server_spoke = not self._is_client
+        self._pass_on(data)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self._pass_on(None)
+
+    def _pass_on(self, data: bytes | None) -> None:
+        if self._peer is None:
+            return
+        self._peer._due.append(data)
+        if self._relay.delay_s:
+            self._loop.call_later(self._relay.delay_s, self._peer._write_next)
+        else:
+            self._peer._write_next()
+
+    def _write_next(self) -> None:
+        """Write what came first: timers of one delay need not fire in order, a queue does."""
+        data = self._due.popleft()
+        if self._transport is None or self._transport.is_closing():
+            return
+        if data is None:
+            self._transport.close()
+        else:
+            self._transport.write(data)
+
+
+def raise_file_limit(wanted: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
+
+
+if __name__ == "__main__":
+    main()
