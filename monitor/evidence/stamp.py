@@ -1,17 +1,12 @@
-"""Mark a copy when it goes out, and know it again when it is found (DESIGN section 5)."""
+"""Mark a copy when it goes out (DESIGN section 5); recognise.py knows it again."""
 
 import base64
 import hashlib
 import random
 import re
 import uuid
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
-from monitor.core.campaigns import Match, Wanted
 from monitor.core.errors import BadInputError
-from monitor.evidence import fields
-from monitor.evidence.fields import HeaderField
 
 TEST_HEADER = "X-Seedwatch-Test"
 
@@ -25,15 +20,24 @@ CAMPAIGN_HEADERS = (
     "X-CampaignID",
     "X-job",
     "X-SP-Inbox-Placement",
+    "X-Campaign",
+    "Feedback-ID",  # developers.google.com/gmail/markup, "Feedback Loop": set by most services
 )
 # What a reader must fetch of a message so that `recognise` can do its work.
-NEEDED_HEADERS = ("Message-ID", *CAMPAIGN_HEADERS, TEST_HEADER, "Delivered-To", "To")
+NEEDED_HEADERS = (
+    "Message-ID",
+    *CAMPAIGN_HEADERS,
+    TEST_HEADER,
+    "Delivered-To",
+    "To",
+    "From",
+    "Subject",
+    "Date",
+)
 
-MAX_BODY = 512 * 1024
 _TOKEN_BITS = 100
 _MESSAGE_ID = re.compile(r"<[!-;=?A-~]{1,120}@[!-;=?A-~]{1,200}>")
 _DOMAIN = re.compile(r"[0-9A-Za-z-]{1,63}(\.[0-9A-Za-z-]{1,63}){0,20}")
-_FOUND_ID = re.compile(r"<[^<>\s]{1,400}>")
 
 
 def new_token(rng: random.Random) -> str:
@@ -71,61 +75,3 @@ def check_message_id(value: str) -> str:
             "message_id", value, "is not a Message-ID", remedy="Write it as <left@example.com>."
         )
     return value
-
-
-@dataclass(frozen=True, slots=True)
-class Recognised:
-    """Which of the wanted copies a message is, and by what it was known."""
-
-    wanted: Wanted
-    match: Match
-
-
-def recognise(
-    headers: bytes,
-    body: bytes | None,
-    wanted: Sequence[Wanted],
-    *,
-    campaign_header: str = "",
-) -> Recognised | None:
-    """Say which of *wanted* a message is, strongest mark first; None if it is none.
-
-    Never raises. *wanted* are copies meant for one mailbox, so that a test's token names
-    one of them.
-
-    Args:
-        headers: the raw header block, or at least the NEEDED_HEADERS of it.
-        body: the raw body if it was fetched; its first 512 KiB are searched.
-        campaign_header: one more header that carries the token, as the tenant chose.
-    """
-    parsed = fields.parse(headers)
-    ids = {found for value in fields.values(parsed, "Message-ID") for found in _ids(value)}
-    for copy in wanted:
-        if copy.message_id in ids:
-            return Recognised(copy, Match.MESSAGE_ID)
-    for copy in wanted:
-        if _is_in_header(copy.token, parsed, campaign_header):
-            return Recognised(copy, Match.HEADER)
-    shown = (body or b"")[:MAX_BODY].replace(b"=\r\n", b"").replace(b"=\n", b"")
-    for copy in wanted:
-        if copy.token and copy.token.encode("utf-8", "replace") in shown:
-            return Recognised(copy, Match.BODY)
-    return None
-
-
-def _is_in_header(token: str, parsed: Iterable[HeaderField], campaign_header: str) -> bool:
-    """Is *token* the value of a campaign header, ours, or the tag of a plus-address?"""
-    names = {name.lower() for name in (*CAMPAIGN_HEADERS, TEST_HEADER, campaign_header) if name}
-    tag = f"+{token}@".lower()
-    for field in parsed:
-        if token and field.key in names and field.value == token:
-            return True
-        if token and field.key in {"to", "delivered-to"} and tag in field.value.lower():
-            return True
-    return False
-
-
-def _ids(value: str) -> list[str]:
-    """Message-IDs in a header value; some servers lose the angle brackets."""
-    found = _FOUND_ID.findall(value)
-    return found or ([f"<{value}>"] if value else [])

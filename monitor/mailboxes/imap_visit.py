@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from monitor.core.campaigns import Found, Match, Role, Wanted
 from monitor.core.errors import MailboxBusyError
-from monitor.evidence.stamp import Recognised
+from monitor.evidence.recognise import Recognised
 from monitor.mailboxes import imap_ask as ask
 from monitor.mailboxes import imap_wire as wire
 from monitor.mailboxes.folders import Place

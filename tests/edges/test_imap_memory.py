@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.campaigns import Match, Wanted
+from monitor.evidence.bodies import body_mark
 from monitor.mailboxes.imap_memory import MAX_FIELDS, MAX_HEADERS, MAX_KNOWN, Memory, Recogniser
 
 _SOME_DAY = datetime(2026, 3, 2, tzinfo=UTC)
@@ -27,7 +28,7 @@ def test_a_copy_is_known_by_message_id_header_or_plus_address(wanted: Want, lett
     assert [(uid, known.wanted.token, known.match) for uid, known in found] == [
         (5, "tok1", Match.MESSAGE_ID),
         (6, "tok2", Match.HEADER),
-        (7, "tok3", Match.HEADER),
+        (7, "tok3", Match.PLUS_ADDRESS),
         (8, "tok4", Match.MESSAGE_ID),
     ]
 
@@ -95,3 +96,56 @@ def test_forgetting_all_leaves_nothing(messages: list[tuple[int, bytes]]) -> Non
 
     assert memory._seen == {}
     assert memory._bearers == {}
+
+
+def by_the_service(**marks: str) -> Wanted:
+    """A copy that the sender's own mail service sends."""
+    return Wanted(
+        message_id="<1@ours.example>",
+        token="",
+        sent_at=_SOME_DAY,
+        window_end=_SOME_DAY + timedelta(days=1),
+        **marks,
+    )
+
+
+def test_a_copy_without_any_mark_of_ours_is_known_by_from_subject_and_time() -> None:
+    memory = Memory("1", 1, _SOME_DAY)
+    header = b"From: Shop <news@shop.example>\r\nSubject: Spring\r\nMessage-ID: <x@esp>\r\n\r\n"
+    memory.remember(5, header, _SOME_DAY - timedelta(days=2))
+    memory.remember(6, header, _SOME_DAY + timedelta(hours=1))
+    weak = Recogniser([by_the_service(from_address="news@shop.example", subject="Spring")])
+
+    before = [(uid, known.match) for uid, known in weak.ours(memory)]
+    memory.remember(7, header, _SOME_DAY + timedelta(hours=2))
+    after = [(uid, known.match) for uid, known in weak.ours(memory)]
+
+    assert before == [(6, Match.WEAK)]
+    assert after == [(6, Match.WEAK), (7, Match.WEAK)]
+
+
+def test_a_copy_is_known_by_its_service_s_campaign_header() -> None:
+    memory = Memory("1", 1, _SOME_DAY)
+    memory.remember(5, b"Feedback-ID: spring 26:acme:esp\r\n\r\n", _SOME_DAY)
+    memory.remember(6, b"Feedback-ID: spring 27:acme:esp\r\n\r\n", _SOME_DAY)
+
+    found = Recogniser([by_the_service(campaign_mark="spring 26:acme:esp")]).ours(memory)
+
+    assert [(uid, known.match) for uid, known in found] == [(5, Match.HEADER)]
+
+
+def test_a_copy_is_known_by_its_words_once_its_body_is_read() -> None:
+    words = " ".join(f"word{chr(97 + n)} {chr(97 + n) * 3}" for n in range(26))
+    memory = Memory("1", 1, _SOME_DAY)
+    memory.remember(5, b"Subject: x\r\n\r\n", _SOME_DAY)
+    memory.remember(6, b"Subject: x\r\n\r\n", _SOME_DAY)
+    worded = Recogniser([by_the_service(body_mark=body_mark(words, ""))])
+    assert worded.needs_bodies
+    assert list(worded.ours(memory)) == []
+    assert memory.lacks_body([5, 6, 7]) == [5, 6]
+
+    memory.remember_body(5, b"Subject: x\r\n\r\nSomething else\r\n")
+    memory.remember_body(6, f"Subject: x\r\n\r\n{words}\r\n".encode())
+
+    assert memory.lacks_body([5, 6]) == []
+    assert [(uid, k.match) for uid, k in worded.ours(memory)] == [(6, Match.BODY_HASH)]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from monitor.core.campaigns import Match, Wanted
 from monitor.core.errors import BadInputError
 from monitor.evidence import stamp
+from monitor.evidence.recognise import recognise
 
 SENT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 TOKEN = "qwrt5zu4kpmnb2vcx3ya"
@@ -18,7 +19,7 @@ OTHER = Wanted(message_id="<m2@shop.example.com>", token="zzzz5zu4kpmnb2vcx3ya",
 
 
 def match_of(headers: str, body: bytes | None = None, *, campaign_header: str = "") -> Match | None:
-    found = stamp.recognise(headers.encode(), body, [OTHER, COPY], campaign_header=campaign_header)
+    found = recognise(headers.encode(), body, [OTHER, COPY], campaign_header=campaign_header)
     if found is None:
         return None
     assert found.wanted == COPY
@@ -83,7 +84,7 @@ def test_a_tenant_may_name_the_campaign_header() -> None:
 
 
 def test_a_plus_address_is_a_mark() -> None:
-    assert match_of(f"Delivered-To: seed+{TOKEN}@gmail.lab\r\n") is Match.HEADER
+    assert match_of(f"Delivered-To: seed+{TOKEN}@gmail.lab\r\n") is Match.PLUS_ADDRESS
 
 
 def test_the_body_is_looked_at_last() -> None:
@@ -108,9 +109,9 @@ def test_other_mail_is_not_ours() -> None:
 def test_an_empty_token_matches_nothing() -> None:
     blank = Wanted(message_id="", token="", sent_at=SENT)
 
-    assert stamp.recognise(b"Message-ID:\r\nX-Job:\r\n", b"text", [blank]) is None
+    assert recognise(b"Message-ID:\r\nX-Job:\r\n", b"text", [blank]) is None
 
 
 @given(headers=st.binary(max_size=2000), body=st.none() | st.binary(max_size=2000))
 def test_no_bytes_make_it_raise(headers: bytes, body: bytes | None) -> None:
-    stamp.recognise(headers, body, [COPY])
+    recognise(headers, body, [COPY])

@@ -14,6 +14,7 @@ from monitor.evidence import stamp
 from monitor.evidence.compose import compose
 from monitor.evidence.facts import facts
 from monitor.evidence.links import links
+from monitor.evidence.recognise import recognise
 from monitor.lab.lab import Lab
 from monitor.lab.scenario import load_scenario
 from monitor.senders.smtp import SmtpTransport
@@ -120,9 +121,9 @@ def test_a_copy_that_arrived_is_known_again(lab: Lab, clock: ManualClock, provid
     raw = fetch(lab, provider, message_id)
     wanted = Wanted(message_id, TOKEN, clock.now())
 
-    found = stamp.recognise(raw, None, [wanted])
+    found = recognise(raw, None, [wanted])
     without_id = raw.replace(message_id.encode(), b"<other@esp.example>")
-    weaker = stamp.recognise(without_id, None, [wanted])
+    weaker = recognise(without_id, None, [wanted])
 
     assert found is not None
     assert found.match is Match.MESSAGE_ID
