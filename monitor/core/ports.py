@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from monitor.core.campaigns import Found, Handover, Letter, Wanted
 from monitor.core.errors import MailboxBusyError
@@ -22,6 +22,29 @@ class Transport(Protocol):
 
         Raises:
             TransportRefusedError: the server refuses us altogether; a person must act.
+        """
+        ...
+
+
+@runtime_checkable
+class WindowedTransport(Transport, Protocol):
+    """A transport that can have several letters on their way at once."""
+
+    window: int  # how many letters at most
+
+    def send_many(self, letters: Sequence[Letter], *, window: int) -> Iterator[Handover]:
+        """As `send`, but letters go *window* by *window*, those of one window together.
+
+        With the first outcome of a window, all its letters are begun; with its last outcome,
+        none of the next. So a caller who writes down that a whole window begins before it
+        asks for the first outcome, and all outcomes before it goes on, has at most *window*
+        letters in doubt after a crash.
+
+        Args:
+            window: from 1 to `self.window`.
+        Raises:
+            TransportRefusedError: as `send`; with the first outcome of a window, before any
+                letter of it was begun.
         """
         ...
 

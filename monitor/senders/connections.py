@@ -3,12 +3,13 @@
 import ipaddress
 import smtplib
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from monitor.core.errors import BadInputError, SeedwatchError, TransportRefusedError
 from monitor.core.seeds import Endpoint, Security
 from monitor.senders.replies import BoundedReplies, BoundedTlsReplies, read_reply
+from monitor.senders.routes import Mx
 
 # "Not implemented" in its variants: the server knows only HELO.
 NO_EHLO = frozenset({500, 501, 502, 504})
@@ -53,6 +54,48 @@ def connect(endpoint: Endpoint, client: Client) -> BoundedReplies:
         smtplib.SMTPResponseException: the server answered with 4xx or 5xx.
         OSError: no connection, or it broke; smtplib's other errors are such.
     """
+    if isinstance(endpoint, Mx) and endpoint.security is Security.STARTTLS and not client.username:
+        return _connect_as_well_as_it_goes(endpoint, client)
+    return _connect(endpoint, client)
+
+
+def _connect_as_well_as_it_goes(mx: Mx, client: Client) -> BoundedReplies:
+    """Encrypt and verify; encrypt at least; or do without (RFC 7435). `note` says which.
+
+    A failed handshake ends its connection, so each step down needs another one.
+    """
+    try:
+        return _connect(mx, client)
+    except ssl.SSLError as error:
+        note = f"sent unencrypted, as the encryption failed: {error.reason}"
+    except TransportRefusedError as error:
+        wrong = error.__cause__
+        note = "sent unencrypted, as the server offers no encryption"
+        if isinstance(wrong, ssl.SSLCertVerificationError):
+            note = (
+                f"sent encrypted, to a server that did not prove its name: {wrong.verify_message}"
+            )
+            try:
+                connection = _connect(mx, replace(client, tls=_trusting()))
+            except ssl.SSLError as error:
+                note = f"sent unencrypted, as the encryption failed: {error.reason}"
+            else:
+                connection.note = note
+                return connection
+    connection = _connect(replace(mx, security=Security.PLAIN), client)
+    connection.note = note
+    return connection
+
+
+def _trusting() -> ssl.SSLContext:
+    """Any certificate will do."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _connect(endpoint: Endpoint, client: Client) -> BoundedReplies:
     try:
         connection = _greeted(endpoint, client)
     except ssl.SSLCertVerificationError as error:

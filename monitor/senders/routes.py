@@ -1,12 +1,22 @@
 """Which server takes the mail for a recipient."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from monitor.core.errors import AgainLaterError, TransportBusyError
 from monitor.core.ports import Resolver
 from monitor.core.seeds import Endpoint, Security
 
 Route = Callable[[str], Endpoint]  # recipient address -> server
+
+
+@dataclass(frozen=True, slots=True)
+class Mx(Endpoint):
+    """A server whose name comes from the DNS, so that a certificate for it proves little.
+
+    Mail to it is encrypted as well as it goes (RFC 7435), as mail servers do among each
+    other: many show certificates of their own making, and would take it unencrypted.
+    """
 
 
 def smarthost(endpoint: Endpoint) -> Route:
@@ -28,7 +38,7 @@ class DirectRoute:
         self._port = port
         self._security = security
 
-    def __call__(self, recipient: str) -> Endpoint:
+    def __call__(self, recipient: str) -> Mx:
         """Return the server for *recipient*.
 
         Raises:
@@ -43,4 +53,4 @@ class DirectRoute:
         host = hosts[0] if hosts else domain  # no MX: the domain itself (RFC 5321 section 5.1)
         if host.strip(".") == "":
             raise TransportBusyError(f"{domain} takes no mail at all: its MX is the null MX.")
-        return Endpoint(host, self._port, self._security)
+        return Mx(host, self._port, self._security)

@@ -1,28 +1,27 @@
-"""Hand letters over by SMTP: one message a seed, many over one kept connection."""
+"""Hand letters over by SMTP: one message a seed, many over kept connections."""
 
 import re
-import smtplib
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
 
-from monitor.core.campaigns import Handover, Letter, Outcome
-from monitor.core.errors import SeedwatchError, TransportRefusedError
+from monitor.core.campaigns import Handover, Letter
+from monitor.core.errors import SeedwatchError
 from monitor.core.seeds import Endpoint
 from monitor.senders.connections import Client, connect, tls_context
-from monitor.senders.replies import BoundedReplies, read_reply
+from monitor.senders.crew import Crew, Errand
 from monitor.senders.routes import Route
-from monitor.senders.transaction import Line, Result, judge, transact
-
-MAX_OPEN: Final = 20  # connections kept at a time, when mail goes to many servers
-PARTING_S: Final = 2.0  # how long a server may take to answer QUIT
+from monitor.senders.transaction import Result
+from monitor.senders.wires import Wire
 
 # Without the characters that would need quoting: smtplib would understand them otherwise.
 _ENVELOPE = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.@-]{1,320}")
 
 
 class SmtpTransport:
-    """`core.ports.Transport` over SMTP. Keeps nothing between calls; safe between threads.
+    """`core.ports.WindowedTransport` over SMTP.
+
+    Keeps nothing between calls; safe between threads.
 
     Args:
         route: tells the server for a recipient address; see `senders/routes.py`.
@@ -46,9 +45,22 @@ class SmtpTransport:
     ) -> None:
         self._route = route
         self._client = Client(hostname, timeout_s, tls_context(ca_file), username, password)
+        self._connections = 1
+        self.window = 1
+
+    def at_once(self, *, window: int, connections: int) -> "SmtpTransport":
+        """Let `send_many` have *window* letters on their way, over so many connections a server.
+
+        Raises:
+            ValueError: there must be at least one of each.
+        """
+        if window < 1 or connections < 1:
+            raise ValueError(f"window {window}, connections {connections}: at least 1")
+        self.window, self._connections = window, connections
+        return self
 
     def send(self, letters: Sequence[Letter]) -> "Handovers":
-        """Hand over *letters*, as `core.ports.Transport` says.
+        """Hand over *letters*, as `core.ports.Transport` says: one at a time.
 
         Where all go to one server, the connection is opened before this returns, so that
         a refusal is known before any letter counts as begun. Where they go to several,
@@ -60,9 +72,33 @@ class SmtpTransport:
         Raises:
             TransportRefusedError: the one server refuses us: certificate, sign-in.
         """
-        handovers = Handovers(self._client, [(self._destination(one), one) for one in letters])
+        return self._handovers(letters, window=1, connections=1)
+
+    def send_many(self, letters: Sequence[Letter], *, window: int) -> "Handovers":
+        """The same, as `core.ports.WindowedTransport` says: up to *window* letters at a time.
+
+        Raises:
+            TransportRefusedError: as `send`.
+            ValueError: *window* is less than 1, or more than `self.window`.
+        """
+        if not 1 <= window <= self.window:
+            raise ValueError(f"window {window} is not within 1 and {self.window}")
+        return self._handovers(letters, window=window, connections=self._connections)
+
+    def _handovers(
+        self, letters: Sequence[Letter], *, window: int, connections: int
+    ) -> "Handovers":
+        errands = [
+            Errand(ticket, self._destination(letter), letter)
+            for ticket, letter in enumerate(letters)
+        ]
+        crew = Crew(self._connect, most=connections)
+        handovers = Handovers(crew, errands, window=window)
         handovers.open_single()
         return handovers
+
+    def _connect(self, server: Endpoint) -> Wire:
+        return Wire(server, connect(server, self._client))
 
     def _destination(self, letter: Letter) -> Endpoint | str:
         """The server for a letter, or why there is none."""
@@ -76,96 +112,54 @@ class SmtpTransport:
 
 
 class Handovers(Iterator[Handover]):
-    """One call of `send`: its connections, and what is known of its servers.
+    """One call of `send`: letters that go out as outcomes are asked for.
 
     No generator: one that was never asked for anything has nothing to clean up by, and
     here a connection is open by then.
     """
 
-    def __init__(self, client: Client, letters: Sequence[tuple[Endpoint | str, Letter]]) -> None:
-        self._open: dict[Endpoint, BoundedReplies] = {}
-        self._client = client
-        self._letters = iter(letters)
-        self._down: dict[Endpoint, Result] = {}
-        servers = {place for place, _ in letters if isinstance(place, Endpoint)}
+    def __init__(self, crew: Crew, errands: Sequence[Errand], *, window: int) -> None:
+        self._crew = crew
+        self._errands = deque(errands)
+        self._window = window
+        self._known: deque[Handover] = deque()
+        servers = {errand.place for errand in errands if isinstance(errand.place, Endpoint)}
         self._single = next(iter(servers)) if len(servers) == 1 else None
 
     def open_single(self) -> None:
         """Connect ahead of the first letter, if there is one server only."""
         if self._single is not None:
-            self._connection(self._single)
+            self._crew.open(self._single)
 
     def __next__(self) -> Handover:
         try:
-            place, letter = next(self._letters)
-            if isinstance(place, Endpoint):
-                result = self._hand_over(place, letter)
-            else:
-                result = Result(Outcome.FAILED, problem=place)
+            if not self._known:
+                self._go_on()
+            return self._known.popleft()
         except BaseException:  # StopIteration is the usual one
             self.close()
             raise
-        return Handover(
-            letter.message_id, result.outcome, result.reply, result.problem, result.is_of_server
-        )
 
     def close(self) -> None:
         """End all connections; letters that were not handed over stay where they are."""
-        self._letters = iter(())
-        while self._open:
-            _part(self._open.popitem()[1])
+        self._errands.clear()
+        self._known.clear()
+        self._crew.close()
 
     def __del__(self) -> None:
         self.close()
 
-    def _hand_over(self, server: Endpoint, letter: Letter) -> Result:
-        """Try on the kept connection; if the server had ended that one, on a new one."""
-        is_kept = server in self._open
-        result = self._try(server, letter)
-        if is_kept and not result.was_begun and result.line is Line.LOST:
-            result = self._try(server, letter)
-        return result
-
-    def _try(self, server: Endpoint, letter: Letter) -> Result:
-        connection = self._connection(server)
-        if connection is None:
-            return self._down[server]
-        result = transact(connection, letter)
-        if result.line is not Line.KEPT:
-            self._open.pop(server).close()
-        if result.line is Line.SILENT:
-            problem = f"{server} stopped answering at an earlier letter"
-            self._down[server] = Result(Outcome.FAILED, problem=problem)
-        return result
-
-    def _connection(self, server: Endpoint) -> BoundedReplies | None:
-        """Return the kept connection or a new one; None if the server is down for us.
-
-        A server that could not be used is not tried again in this call: each letter would
-        wait for it once more. The next attempt is the caller's.
-        """
-        if server in self._open or server in self._down:
-            return self._open.get(server)
-        while len(self._open) >= MAX_OPEN:
-            _part(self._open.pop(next(iter(self._open))))
-        try:
-            self._open[server] = connect(server, self._client)
-        except TransportRefusedError as error:
-            if server == self._single:
-                raise
-            self._down[server] = Result(Outcome.FAILED, problem=str(error))
-        except smtplib.SMTPResponseException as error:
-            reply = read_reply(error.smtp_code, error.smtp_error)
-            self._down[server] = judge(reply, is_of_server=True)
-        except (OSError, UnicodeError) as error:  # UnicodeError: the host name is none
-            self._down[server] = Result(Outcome.FAILED, problem=f"cannot reach {server}: {error}")
-        return self._open.get(server)
+    def _go_on(self) -> None:
+        """Hand over the letters of the next window."""
+        if not self._errands:
+            raise StopIteration
+        count = min(self._window, len(self._errands))
+        errands = [self._errands.popleft() for _ in range(count)]
+        results = self._crew.run(errands, is_only_server=self._single is not None)
+        self._known.extend(_handover(one.letter, results[one.ticket]) for one in errands)
 
 
-def _part(connection: BoundedReplies) -> None:
-    """Say QUIT, briefly; what was handed over is safe whatever the server answers."""
-    connection.timeout = min(float(connection.timeout), PARTING_S)
-    try:
-        connection.quit()
-    except OSError:
-        connection.close()
+def _handover(letter: Letter, result: Result) -> Handover:
+    return Handover(
+        letter.message_id, result.outcome, result.reply, result.problem, result.is_of_server
+    )

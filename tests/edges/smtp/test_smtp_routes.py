@@ -7,7 +7,7 @@ import pytest
 from monitor.core.campaigns import Handover, Outcome
 from monitor.core.errors import AgainLaterError, TransportBusyError
 from monitor.core.seeds import Endpoint, Security
-from monitor.senders.routes import DirectRoute
+from monitor.senders.routes import DirectRoute, Mx
 
 
 def outcomes(handovers: list[Handover]) -> list[Outcome]:
@@ -33,7 +33,7 @@ class Names:
 def test_direct_mail_goes_to_the_best_mx() -> None:
     route = DirectRoute(Names({"b.example": ["mx1.b.example", "mx2.b.example"]}), 2525)
 
-    assert route("seed@B.example") == Endpoint("mx1.b.example", 2525, Security.STARTTLS)
+    assert route("seed@B.example") == Mx("mx1.b.example", 2525, Security.STARTTLS)
 
 
 def test_a_domain_without_mx_takes_mail_itself() -> None:
