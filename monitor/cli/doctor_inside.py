@@ -12,6 +12,7 @@ from monitor.core.errors import PersonNeededError
 from monitor.settings import Settings
 from monitor.store import backlog, jobs, pages_seeds
 from monitor.store.engine import is_current, need_database, open_engine
+from monitor.store.pages_seeds import SeedHealth
 from monitor.store.secrets import Vault
 from monitor.store.tables import RouteRow, SeedRow
 from monitor.store.verdict_tables import AlertRow
@@ -103,12 +104,23 @@ def _seeds(session: Session, _settings: Settings) -> Iterator[Finding]:
     health = pages_seeds.seed_health(session, since=SystemClock().now() - timedelta(days=3))
     failing = [seed for seed in health if seed.is_failing]
     if failing:
-        says = f"{len(failing)} of {len(health)} cannot be read"
-        yield wrong("seeds", says, "Run: seedwatch seeds check")
+        yield wrong("seeds", _failing(failing, len(health)), "Run: seedwatch seeds check")
     elif not health:
         yield wrong("seeds", "there are none", "Run: seedwatch seeds import FILE")
     else:
         yield fine("seeds", f"{len(health)} known, none is failing")
+
+
+def _failing(failing: Sequence[SeedHealth], total: int) -> str:
+    """Say how many fail, and of the one that has failed for the longest why and what to do."""
+    says = f"{len(failing)} of {total} cannot be read"
+    told = sorted((s for s in failing if s.failing_since), key=lambda s: str(s.failing_since))
+    if not told:
+        return says
+    first = told[0]
+    since = f"{first.failing_since:%Y-%m-%d %H:%M} UTC"
+    why = f"{first.address}: {first.reason} {first.remedy}".strip()
+    return f"{says}, the first since {since}. {why}"
 
 
 def _alerts(session: Session, _settings: Settings) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from monitor.core.clock import Clock
 from monitor.core.errors import SeedwatchError
 from monitor.core.placements import Placement, Sighting, decide, next_look
 from monitor.core.ports import Mailbox, PartlyReadError
-from monitor.store import jobs, looks, sightings
+from monitor.store import jobs, looks, seed_health, sightings
 from monitor.store.sightings import WatchedCopy
 from monitor.store.tables import SeedRow
 
@@ -57,7 +57,7 @@ def read(
     due = [copy for copy in copies if copy.is_due(now)]
     past = sightings.histories(session, [c.copy_id for c in due])
     session.commit()  # no transaction stays open while we are on the network
-    found, blind = _visit(open_mailbox, seed, due, past)
+    found, blind = _visit(seed_health.noting(session, open_mailbox, clock), seed, due, past)
     sightings.add(
         session,
         [

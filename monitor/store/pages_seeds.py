@@ -1,13 +1,14 @@
 """Which seed mailboxes we cannot read, so that their silence is not taken for a verdict."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import case, func, select
 from sqlmodel import Session, col
 
 from monitor.core.placements import Placement
-from monitor.store.tables import CopyRow, SeedRow, SightingRow
+from monitor.store.seed_health import of_seeds
+from monitor.store.tables import CopyRow, SeedHealthRow, SeedRow, SightingRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,9 @@ class SeedHealth:
     known_at: datetime | None  # the latest look that told something
     failures: int  # looks since then that told nothing
     reason: str = ""  # of the latest one
+    failing_since: datetime | None = None
+    recovered_at: datetime | None = None  # when the last row of failures ended
+    remedy: str = ""  # what a person can do about it
 
     @property
     def is_failing(self) -> bool:
@@ -27,7 +31,11 @@ class SeedHealth:
 
 
 def seed_health(session: Session, *, since: datetime) -> list[SeedHealth]:
-    """Return the health of every seed, judged by the looks after *since*."""
+    """Return the health of every seed.
+
+    It is what was written down with each look (store/seed_health.py); of seeds that were
+    last looked at before that was done, it is what the looks after *since* tell.
+    """
     known = case((col(SightingRow.placement) != Placement.UNKNOWN, col(SightingRow.looked_at)))
     looks = (
         select(
@@ -51,10 +59,42 @@ def seed_health(session: Session, *, since: datetime) -> list[SeedHealth]:
         .outerjoin(looks, looks.c.seed_id == col(SeedRow.id))
         .order_by(col(SeedRow.provider), col(SeedRow.address))
     )
+    noted = {row.seed_id: row for row in of_seeds(session)}
     return [
-        _health(session, seed, SeedHealth(address, provider, looked, good, 0), since)
-        for seed, address, provider, looked, good in rows.all()
+        _noted(health, noted[seed]) if seed in noted else _health(session, seed, health, since)
+        for seed, health in [
+            (seed, SeedHealth(address, provider, looked, good, 0))
+            for seed, address, provider, looked, good in rows.all()
+        ]
     ]
+
+
+def of_test(session: Session, test_id: int) -> list[SeedHealth]:
+    """Return the seeds of a test, each as it stands now, not as it stood then."""
+    rows = session.connection().execute(
+        select(col(SeedRow.id), col(SeedRow.address), col(SeedRow.provider))
+        .join(CopyRow, col(CopyRow.seed_id) == col(SeedRow.id))
+        .where(col(CopyRow.test_id) == test_id)
+        .order_by(col(SeedRow.provider), col(SeedRow.address))
+    )
+    noted = {row.seed_id: row for row in of_seeds(session)}
+    bare = [
+        (seed, SeedHealth(address, provider, None, None, 0)) for seed, address, provider in rows
+    ]
+    return [_noted(one, noted[seed]) if seed in noted else one for seed, one in bare]
+
+
+def _noted(looks: SeedHealth, row: SeedHealthRow) -> SeedHealth:
+    return replace(
+        looks,
+        looked_at=row.tried_at,
+        known_at=row.read_at,
+        failures=row.failures,
+        reason=row.problem,
+        failing_since=row.failing_since,
+        recovered_at=row.recovered_at,
+        remedy=row.remedy,
+    )
 
 
 def _health(session: Session, seed: int, health: SeedHealth, since: datetime) -> SeedHealth:

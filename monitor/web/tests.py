@@ -5,6 +5,7 @@ from flask import Blueprint, abort, render_template, request
 from monitor.store import pages as counted
 from monitor.store import pages_tests
 from monitor.store.pages_incidents import relevant
+from monitor.store.pages_seeds import of_test
 from monitor.web.evidence import findings
 from monitor.web.outcome import outcome
 from monitor.web.parts import parts
@@ -43,6 +44,7 @@ def one(uid: str) -> str:
             session, head.id, provider=provider, offset=(page - 1) * _COPIES, limit=_COPIES
         )
         links = pages_tests.links(session, head.id, limit=_LINKS)
+        seeds = of_test(session, head.id)
         incidents = [i for i in relevant(session, since=head.created_at) if uid in i.latest.tests]
     total = sum(c.copies for c in clusters if provider in {None, c.provider})
     views = test_views(clusters, parts().provider_name)
@@ -56,6 +58,8 @@ def one(uid: str) -> str:
         findings=findings,
         links=links,
         incidents=incidents,
+        seeds=seeds,
+        failing=[seed for seed in seeds if seed.is_failing],
         provider=provider,
         page=page,
         last_page=max(1, -(-total // _COPIES)),

@@ -12,7 +12,7 @@ from monitor.core.placements import LADDER, Placement
 from monitor.core.ports import PartlyReadError
 from monitor.steps.read import ReadingRules, read
 from monitor.store import handovers
-from monitor.store.tables import CopyRow, EvidenceRow, HandoverRow, SightingRow
+from monitor.store.tables import CopyRow, EvidenceRow, HandoverRow, SeedHealthRow, SightingRow
 from monitor.store.work_tables import JobRow
 from tests.steps.world import World
 
@@ -272,3 +272,20 @@ def test_a_look_that_was_overtaken_by_another_writes_nothing_twice(
     assert len(session.exec(select(EvidenceRow)).all()) == 1
     checks = session.exec(select(JobRow).where(JobRow.kind == "check")).all()
     assert len(checks) == 1
+
+
+def test_that_a_mailbox_fails_and_that_it_recovers_is_written_down(
+    world: World, session: Session, copy: CopyRow
+) -> None:
+    mailbox = OneFolder(Role.INBOX)
+    mailbox.trouble = MailboxBusyError("it is down.", remedy="Wait.")
+    world.later(minutes=1)
+    look(world, session, copy, mailbox)
+    failing = session.get_one(SeedHealthRow, copy.seed_id)
+    assert (failing.failures, failing.problem, failing.remedy) == (1, "it is down.", "Wait.")
+
+    mailbox.trouble = None
+    world.later(minutes=5)
+    look(world, session, copy, mailbox)
+    session.refresh(failing)
+    assert (failing.failures, failing.recovered_at) == (0, world.clock.now())
