@@ -1,0 +1,1 @@
+"""Sending services, by their HTTP APIs. One file per vendor; docs/esps.md says what each does."""
