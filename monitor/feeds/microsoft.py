@@ -8,10 +8,11 @@ are revised later, their start included: each version is a new `Advisory`.
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
+from monitor.bounded_http import Json
 from monitor.core.errors import AgainLaterError
 from monitor.core.ports import Advisory
 from monitor.feeds.plain_text import plain_text
-from monitor.tenant import App, Json, Tenant
+from monitor.tenant import Tenant, TenantAccess
 
 MAX_PAGES = 20
 MAX_ISSUES = 2_000
@@ -41,18 +42,8 @@ class MicrosoftHealthFeed:
 
     name = "microsoft365"
 
-    def __init__(
-        self,
-        *,
-        base_url: str = "https://graph.microsoft.com",
-        login_url: str = "https://login.microsoftonline.com",
-        tenant: str,
-        client_id: str,
-        client_secret: str,
-        timeout_s: float = 30.0,
-    ) -> None:
-        app = App(base_url, login_url, tenant, client_id, client_secret, timeout_s)
-        self._tenant = Tenant(app, remedy=_REMEDY)
+    def __init__(self, access: TenantAccess) -> None:
+        self._tenant = Tenant(access, remedy=_REMEDY)
 
     def advisories(self) -> list[Advisory]:
         """Return the issues of the services that carry mail, resolved ones included."""

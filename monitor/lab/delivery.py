@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 
 from monitor.lab.filters import Decision, Place, decide
-from monitor.lab.journal import Record
+from monitor.lab.journal import Move, Record
 from monitor.lab.letters import read_subject, subject_line
 from monitor.lab.links import rewrite
 from monitor.lab.mailboxes import LabMailbox, Message
@@ -125,7 +125,8 @@ class Delivery:
             return
         message.labels = frozenset()
         if self._record is not None:
-            self._record.move(action="Blocked", location="Quarantine")
+            zap = Move(at, "Moved to quarantine", "Phish ZAP", "ZAP", "Quarantine")
+            self._record.move(zap, action="Blocked")
         self._quarantine(message, receipt, at)
 
     def _quarantine(self, message: Message, receipt: Receipt, at: datetime) -> None:
@@ -149,7 +150,8 @@ class Delivery:
         )
         back.labels = frozenset(("\\Inbox",))
         if self._record is not None:
-            self._record.move(action="Delivered", location="Inbox/Folder")
+            release = Move(at, "Moved", "Manual remediation", "AdminAction", "Inbox/Folder")
+            self._record.move(release, action="Delivered")
         self._mailbox.put(back, "INBOX", at)
 
     def _log(self, place: Place, at: datetime, *, status: str = "") -> None:

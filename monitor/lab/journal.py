@@ -2,8 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What was done to a message after delivery, as EmailPostDeliveryEvents tells it."""
+
+    at: datetime
+    action: str  # Action
+    type: str  # ActionType: "Phish ZAP", "Manual remediation"
+    trigger: str  # ActionTrigger: "ZAP", "AdminAction"
+    location: str  # DeliveryLocation
 
 
 @dataclass(slots=True)
@@ -24,10 +35,13 @@ class Record:
     threat: str = ""  # EmailEvents' ThreatTypes
     latest_action: str = ""
     latest_location: str = ""
+    moves: list[Move] = field(default_factory=list)
 
-    def move(self, *, action: str, location: str) -> None:
+    def move(self, move: Move, *, action: str) -> None:
+        """Write down *move*; *action* is EmailEvents' LatestDeliveryAction after it."""
         self.latest_action = action
-        self.latest_location = location
+        self.latest_location = move.location
+        self.moves.append(move)
 
 
 class Journal:

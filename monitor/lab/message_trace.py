@@ -41,10 +41,15 @@ def trace(world: World, request: Request) -> dict[str, object]:
 
 def visible(world: World, message_id: str | None = None) -> list[Record]:
     """The records that the tenant's log shows by now: it can lag behind the mail."""
-    late = next(world.rules(PROFILES["microsoft365"], Action.API_LATE), None)
-    lag = (late.delay if late else None) or timedelta(0)
+    shown_until = world.now() - lag(world)
     records = list(world.journal) if message_id is None else world.journal.of(message_id)
-    return [r for r in records if r.received_at + lag <= world.now()]
+    return [r for r in records if r.received_at <= shown_until]
+
+
+def lag(world: World) -> timedelta:
+    """How far the tenant's log is behind."""
+    late = next(world.rules(PROFILES["microsoft365"], Action.API_LATE), None)
+    return (late.delay if late else None) or timedelta(0)
 
 
 def parse_filter(text: str) -> Clauses:

@@ -17,7 +17,8 @@ from monitor.mailboxes.kinds import ReaderParts, open_mailbox
 from monitor.senders.routes import DirectRoute, smarthost
 from monitor.senders.smtp import SmtpTransport
 from monitor.settings import Settings
-from monitor.settings.sections import Sending
+from monitor.settings.sections import Sending, Tenant
+from monitor.tenant import TenantAccess
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,30 +56,22 @@ def edges_from(settings: Settings, clock: Clock) -> Edges:
 
 def tenants_from(settings: Settings) -> dict[str, GraphTenant]:
     """The Microsoft 365 tenants whose logs tell what IMAP cannot show."""
-    return {
-        name: GraphTenant(
-            base_url=tenant.base_url,
-            login_url=tenant.login_url,
-            tenant=tenant.tenant,
-            client_id=tenant.client_id,
-            client_secret=tenant.client_secret.get_secret_value(),
-        )
-        for name, tenant in settings.tenants.items()
-    }
+    return {name: GraphTenant(_access(tenant)) for name, tenant in settings.tenants.items()}
 
 
 def feeds_from(settings: Settings) -> list[StatusFeed]:
     """The status feeds that the configured tenants may read."""
-    return [
-        MicrosoftHealthFeed(
-            base_url=tenant.base_url,
-            login_url=tenant.login_url,
-            tenant=tenant.tenant,
-            client_id=tenant.client_id,
-            client_secret=tenant.client_secret.get_secret_value(),
-        )
-        for tenant in settings.tenants.values()
-    ]
+    return [MicrosoftHealthFeed(_access(tenant)) for tenant in settings.tenants.values()]
+
+
+def _access(tenant: Tenant) -> TenantAccess:
+    return TenantAccess(
+        tenant=tenant.tenant,
+        client_id=tenant.client_id,
+        client_secret=tenant.client_secret.get_secret_value(),
+        base_url=tenant.base_url,
+        login_url=tenant.login_url,
+    )
 
 
 def _text(path: Path | None) -> str | None:

@@ -3,11 +3,12 @@
 import json
 import smtplib
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from monitor.bounded_http import retry_after
 from monitor.core.campaigns import Found, Role, Wanted
 from monitor.core.clock import ManualClock
 from monitor.core.errors import BadInputError, MailboxBusyError, MailboxLockedError
@@ -15,10 +16,11 @@ from monitor.core.ports import PartlyReadError
 from monitor.core.seeds import Account, Endpoint, ProviderFacts, Security
 from monitor.lab.lab import Lab
 from monitor.lab.scenario import load_scenario
-from monitor.mailboxes.graph import HUNT_AGAIN, CombinedMailbox, GraphTenant, hunting_query
+from monitor.mailboxes.graph import HUNT_AGAIN, CombinedMailbox, GraphTenant
+from monitor.mailboxes.hunting import placement_query
 from monitor.mailboxes.imap import ImapMailbox
 from monitor.mailboxes.kinds import ReaderParts, open_mailbox
-from monitor.tenant import retry_after
+from monitor.tenant import TenantAccess
 
 Web = Callable[..., Any]
 Answer = Callable[..., bytes]
@@ -41,11 +43,13 @@ def start_lab(rules: str, clock: ManualClock) -> Lab:
 
 def tenant_of(lab: Lab, secret: str = "") -> GraphTenant:
     return GraphTenant(
-        base_url=lab.api_url,
-        login_url=lab.api_url,
-        tenant=lab.graph_tenant,
-        client_id=lab.graph_client_id,
-        client_secret=secret or lab.graph_client_secret,
+        TenantAccess(
+            base_url=lab.api_url,
+            login_url=lab.api_url,
+            tenant=lab.graph_tenant,
+            client_id=lab.graph_client_id,
+            client_secret=secret or lab.graph_client_secret,
+        )
     )
 
 
@@ -167,12 +171,14 @@ class Service:
         self.answer = answer
         self.server = web({TOKEN: self.json({"access_token": "t0ken", "expires_in": 3599})})
         self.tenant = GraphTenant(
-            base_url=self.server.url,
-            login_url=self.server.url,
-            tenant="acme",
-            client_id="app",
-            client_secret="s3cret",
-            timeout_s=timeout_s,
+            TenantAccess(
+                base_url=self.server.url,
+                login_url=self.server.url,
+                tenant="acme",
+                client_id="app",
+                client_secret="s3cret",
+                timeout_s=timeout_s,
+            )
         )
 
     def json(self, value: object, status: int = 200, **headers: str) -> bytes:
@@ -307,6 +313,7 @@ def test_rows_that_make_no_sense_are_passed_over(
     service: Service, wanted: Want, results: object
 ) -> None:
     service.set(HUNT, service.json({"results": results}))
+    service.set(TRACE, service.json({"value": results}))
 
     found = service.tenant.places([wanted(1)], SEED)
 
@@ -476,20 +483,19 @@ def test_a_service_that_is_not_there_means_later(service: Service, wanted: Want)
 
 
 def test_many_copies_are_asked_for_in_batches(service: Service, wanted: Want) -> None:
-    service.set(HUNT, service.json({"results": []}))
+    service.set(HUNT, service.json({"results": [{"Newest": "2026-03-02T09:00:00Z"}]}))
 
     service.tenant.places([wanted(number) for number in range(250)], SEED)
 
-    assert service.asked(HUNT) == 3
+    assert service.asked(HUNT) == 3 + 1  # the last one asks how fresh the log is
 
 
-def test_a_message_id_cannot_change_the_query(wanted: Want) -> None:
-    hostile = Wanted('<a") | where 1 == 1 //\n\\>', "t", wanted(1).sent_at)
-
-    query = hunting_query([hostile])
+def test_a_message_id_cannot_change_the_query() -> None:
+    query = placement_query(['<a") | where 1 == 1 //\n\\>'])
 
     assert query.startswith(
-        'EmailEvents | where InternetMessageId in ("<a\\") | where 1 == 1 //\\\\>") | project '
+        "union EmailEvents, EmailPostDeliveryEvents | where InternetMessageId in "
+        '("<a\\") | where 1 == 1 //\\\\>") | project '
     )
 
 
@@ -567,3 +573,196 @@ def test_a_reader_or_tenant_that_is_not_there_is_named(
         open_mailbox(account, None, ReaderParts(timeout_s=1))
 
     assert str(caught.value) == complaint
+
+
+def newest(at: str) -> dict[str, object]:
+    """The answer to how fresh the log is."""
+    return {"Newest": at}
+
+
+def test_a_copy_that_the_log_does_not_show_yet_is_unknown(service: Service, wanted: Want) -> None:
+    """Hunting lags by half an hour and more: what it does not know yet is not missing."""
+    rows = [row(), newest("2026-03-02T07:30:00Z")]
+    service.set(HUNT, service.json({"results": rows}))
+    service.set(TRACE, service.json({"value": []}))
+    mailbox = CombinedMailbox(FakeImap(), service.tenant, SEED)
+
+    with pytest.raises(PartlyReadError) as caught:
+        mailbox.look([wanted(1), wanted(2)])
+
+    assert [one.message_id for one in caught.value.partial] == ["<1@brand.example>"]
+    assert caught.value.what == (
+        "Microsoft's log of mail is late: its newest entry is of 2026-03-02 07:30 UTC."
+    )
+    assert service.tenant.newest_event == datetime(2026, 3, 2, 7, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("trace", [403, 429])
+def test_what_a_late_log_knows_is_kept_whatever_message_trace_says(
+    service: Service, wanted: Want, trace: int
+) -> None:
+    service.set(HUNT, service.json({"results": [row(), newest("2026-03-02T07:30:00Z")]}))
+    service.set(TRACE, service.json({"error": {"code": "Forbidden"}}, trace))
+
+    with pytest.raises(PartlyReadError) as caught:
+        service.tenant.places([wanted(1), wanted(2)], SEED)
+
+    assert [one.role for one in caught.value.partial] == [Role.QUARANTINE]
+
+
+def test_message_trace_speaks_where_hunting_is_late(service: Service, wanted: Want) -> None:
+    service.set(HUNT, service.json({"results": [newest("2026-03-02T07:30:00Z")]}))
+    trace = {"messageId": "<1@brand.example>", "status": "quarantined"}
+    service.set(TRACE, service.json({"value": [trace]}))
+
+    with pytest.raises(PartlyReadError) as caught:
+        service.tenant.places([wanted(1), wanted(2)], SEED)
+
+    assert [one.note for one in caught.value.partial] == ["message trace, as hunting is late"]
+
+
+def test_a_copy_that_a_fresh_log_does_not_know_is_nowhere(service: Service, wanted: Want) -> None:
+    service.set(HUNT, service.json({"results": [newest("2026-03-02T08:10:00Z")]}))
+
+    assert service.tenant.places([wanted(1)], SEED) == []
+    assert service.tenant.places([wanted(2)], SEED) == []
+    assert service.asked(HUNT) == 3  # how fresh it is was asked once
+
+
+def test_a_dropped_copy_is_known_to_the_log_though_it_is_nowhere(
+    service: Service, wanted: Want
+) -> None:
+    service.set(HUNT, service.json({"results": [row("Dropped")]}))
+
+    assert service.tenant.places([wanted(1)], SEED) == []
+    assert service.asked(HUNT) == 1
+
+
+def test_a_copy_that_was_there_before_does_not_wait_for_the_log(
+    service: Service, wanted: Want
+) -> None:
+    service.set(HUNT, service.json({"results": []}))
+
+    assert service.tenant.places([wanted(1, was_found=True)], SEED) == []
+    assert service.asked(HUNT) == 1
+
+
+def test_the_lab_s_late_log_makes_copies_unknown_and_then_known(
+    clock: ManualClock, facts: dict[str, ProviderFacts], wanted: Want, letter: Write
+) -> None:
+    late = '[[rule]]\naction = "api_late"\nfrom = "1h"\nuntil = "3h"\ndelay = "1h"\n'
+    with start_lab(QUARANTINE + late, clock) as lab:
+        send(lab, letter(1))
+        clock.sleep(timedelta(minutes=70))
+        send(lab, letter(2))
+        mailbox = combined(lab, facts)
+        both = [wanted(1), wanted(2, sent_at=clock.now())]
+
+        with pytest.raises(PartlyReadError, match=r"newest entry is of 2026-03-02 08:00") as caught:
+            mailbox.look(both)
+        # What message trace knew lags behind as well.
+        assert [one.message_id for one in caught.value.partial] == ["<1@brand.example>"]
+        clock.sleep(timedelta(hours=2))
+        assert len(mailbox.look(both)) == 2
+        mailbox.close()
+
+
+def test_what_was_done_after_delivery_is_told_with_its_time(
+    clock: ManualClock, facts: dict[str, ProviderFacts], wanted: Want, letter: Write
+) -> None:
+    with start_lab(ZAP, clock) as lab:
+        send(lab, letter(1))
+        mailbox = combined(lab, facts)
+        clock.sleep(timedelta(hours=1))
+
+        (copy,) = mailbox.look([wanted(1)])
+
+        assert copy.role is Role.QUARANTINE
+        assert copy.note == "Phish ZAP at 2026-03-02 08:30 UTC; Phish: URL malicious reputation"
+        mailbox.close()
+
+
+ZAPPED = {"ActionType": "Phish ZAP", "ActionTrigger": "ZAP", "DeliveryLocation": "Quarantine"}
+
+
+@pytest.mark.parametrize(
+    ("event", "role", "note"),
+    [
+        ({"ActionResult": "Success"}, Role.QUARANTINE, "Phish ZAP at 2026-03-02 09:00 UTC"),
+        ({}, Role.QUARANTINE, "Phish ZAP at 2026-03-02 09:00 UTC"),
+        ({"ActionResult": "Error"}, Role.INBOX, ""),
+        (
+            {"ActionType": "Manual remediation", "ActionTrigger": "AdminAction"},
+            Role.QUARANTINE,
+            "Manual remediation (AdminAction) at 2026-03-02 09:00 UTC",
+        ),
+        ({"DeliveryLocation": "Elsewhere"}, Role.INBOX, ""),
+        ({"DeliveryLocation": "Junk folder"}, Role.SPAM, "Phish ZAP at 2026-03-02 09:00 UTC"),
+    ],
+)
+def test_what_was_done_counts_if_it_was_done(
+    service: Service, wanted: Want, event: dict[str, object], role: Role, note: str
+) -> None:
+    """The place that EmailEvents names may follow later than the event itself."""
+    done = {**row(""), **ZAPPED, "Timestamp": "2026-03-02T09:00:00Z", **event}
+    service.set(HUNT, service.json({"results": [row("Inbox/Folder"), done]}))
+
+    (copy,) = service.tenant.places([wanted(1)], SEED)
+
+    assert (copy.role, copy.note) == (role, note)
+
+
+def test_clicks_and_links_are_told_by_the_copy_that_they_are_of(
+    service: Service, wanted: Want
+) -> None:
+    click = {
+        "NetworkMessageId": "n1",
+        "Url": "https://lnkd.in/x",
+        "ActionType": "ClickBlocked",
+        "AccountUpn": "seed@m365.lab.example",
+        "Workload": "Email",
+        "ThreatTypes": "Phish",
+        "IsClickedThrough": False,
+        "Timestamp": "2026-03-02T09:00:00Z",
+        "UrlDomain": "lnkd.in",
+        "UrlLocation": "Body",
+    }
+    strange = {**click, "NetworkMessageId": "n2"}
+    rows = [row(NetworkMessageId="n1"), click, strange, {**click, "IsClickedThrough": 1}]
+    service.set(HUNT, service.json({"results": rows}))
+
+    blocked, through = service.tenant.clicks([wanted(1)], SEED)[-2:]
+    link = service.tenant.links([wanted(1)], SEED)[-1]
+
+    assert (blocked.message_id, blocked.action) == ("<1@brand.example>", "ClickBlocked")
+    assert (blocked.is_through, through.is_through) == (False, True)
+    assert (link.domain, link.location) == ("lnkd.in", "Body")
+
+
+def test_the_lab_knows_the_tables_of_clicks_and_links(
+    clock: ManualClock, wanted: Want, letter: Write
+) -> None:
+    with start_lab(QUARANTINE, clock) as lab:
+        send(lab, letter(1))
+        tenant = tenant_of(lab)
+
+        assert tenant.clicks([wanted(1)], SEED) == tenant.links([wanted(1)], SEED) == []
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_mailbox_that_was_partly_read_is_completed_by_the_tenant(
+    service: Service, wanted: Want, is_late: bool
+) -> None:
+    service.set(HUNT, service.json({"results": [row(), newest("2026-03-02T07:00:00Z")]}))
+    service.set(TRACE, service.json({"value": []}))
+    seen = Found("<2@brand.example>", "INBOX", Role.INBOX)
+
+    class Partly(FakeImap):
+        def look(self, wanted: Sequence[Wanted]) -> list[Found]:
+            raise PartlyReadError("one folder is locked.", partial=[seen])
+
+    asked = [wanted(1), wanted(2), *([wanted(3)] if is_late else [])]
+    with pytest.raises(PartlyReadError, match="one folder is locked") as caught:
+        CombinedMailbox(Partly(), service.tenant, SEED).look(asked)
+
+    assert [one.role for one in caught.value.partial] == [Role.INBOX, Role.QUARANTINE]

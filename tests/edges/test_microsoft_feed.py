@@ -15,6 +15,7 @@ from monitor.feeds.microsoft import MAX_TEXT, MicrosoftHealthFeed
 from monitor.feeds.plain_text import plain_text
 from monitor.lab.lab import Lab
 from monitor.lab.scenario import load_scenario
+from monitor.tenant import TenantAccess
 
 Web = Callable[..., Any]
 Answer = Callable[..., bytes]
@@ -53,12 +54,14 @@ def feed_of(web: Web, answer: Answer) -> Callable[..., tuple[MicrosoftHealthFeed
         token = _json(answer, {"access_token": "t0ken", "expires_in": 3599})
         server = web({ISSUES: ready, TOKEN: token})
         feed = MicrosoftHealthFeed(
-            base_url=server.url,
-            login_url=server.url,
-            tenant="acme",
-            client_id="app",
-            client_secret="s3cret",
-            timeout_s=timeout_s,
+            TenantAccess(
+                base_url=server.url,
+                login_url=server.url,
+                tenant="acme",
+                client_id="app",
+                client_secret="s3cret",
+                timeout_s=timeout_s,
+            )
         )
         return feed, server
 
@@ -73,11 +76,13 @@ def test_an_advisory_appears_late_dated_back_and_is_resolved(clock: ManualClock)
     begun = clock.now()
     with Lab(load_scenario(ADVISORY, name="test"), clock=clock, seed=1) as lab:
         feed = MicrosoftHealthFeed(
-            base_url=lab.api_url,
-            login_url=lab.api_url,
-            tenant=lab.graph_tenant,
-            client_id=lab.graph_client_id,
-            client_secret=lab.graph_client_secret,
+            TenantAccess(
+                base_url=lab.api_url,
+                login_url=lab.api_url,
+                tenant=lab.graph_tenant,
+                client_id=lab.graph_client_id,
+                client_secret=lab.graph_client_secret,
+            )
         )
         clock.sleep(timedelta(hours=3))
         assert feed.advisories() == []
@@ -250,11 +255,13 @@ def test_a_refusal_needs_a_person(feed_of: Any, answer: Answer, status: int) -> 
 
 def test_a_wrong_secret_needs_a_person_and_is_not_repeated(lab: Lab) -> None:
     feed = MicrosoftHealthFeed(
-        base_url=lab.api_url,
-        login_url=lab.api_url,
-        tenant=lab.graph_tenant,
-        client_id=lab.graph_client_id,
-        client_secret="wr0ng",
+        TenantAccess(
+            base_url=lab.api_url,
+            login_url=lab.api_url,
+            tenant=lab.graph_tenant,
+            client_id=lab.graph_client_id,
+            client_secret="wr0ng",
+        )
     )
 
     with pytest.raises(PersonNeededError) as caught:
@@ -284,11 +291,13 @@ def test_an_answer_that_breaks_off_is_no_health(
 def test_a_token_is_kept_until_it_is_refused(clock: ManualClock) -> None:
     with Lab(load_scenario(ADVISORY, name="test"), clock=clock, seed=1) as lab:
         feed = MicrosoftHealthFeed(
-            base_url=lab.api_url,
-            login_url=lab.api_url,
-            tenant=lab.graph_tenant,
-            client_id=lab.graph_client_id,
-            client_secret=lab.graph_client_secret,
+            TenantAccess(
+                base_url=lab.api_url,
+                login_url=lab.api_url,
+                tenant=lab.graph_tenant,
+                client_id=lab.graph_client_id,
+                client_secret=lab.graph_client_secret,
+            )
         )
         feed.advisories()
         clock.sleep(timedelta(hours=5))

@@ -1,0 +1,165 @@
+"""Asks a mail service over HTTP, in the words of this room: a mailbox is busy or locked."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from monitor.bounded_http import (
+    Answer,
+    Ask,
+    Json,
+    Service,
+    Talk,
+    error_code,
+    json_object,
+    refusal,
+    retry_after,
+)
+from monitor.core.errors import (
+    AgainLaterError,
+    MailboxBusyError,
+    MailboxLockedError,
+    PersonNeededError,
+)
+from monitor.core.ports import TokenSource
+from monitor.tenant import RefusedError
+
+Row: TypeAlias = dict[str, Json]
+
+# Worth another try, though most of them say that we did something wrong.
+BUSY = frozenset({408, 409, 423, 425, 429})
+
+
+class GraphRefusedError(MailboxLockedError):
+    """This tenant does not answer this question: no permission, no licence, no such table."""
+
+
+@contextmanager
+def of_a_mailbox() -> Iterator[None]:
+    """Turn the errors of sign-ins and services into those of mailboxes."""
+    try:
+        yield
+    except (MailboxLockedError, MailboxBusyError):
+        raise
+    except RefusedError as error:
+        raise GraphRefusedError(error.what, remedy=error.remedy) from error
+    except PersonNeededError as error:
+        raise MailboxLockedError(error.what, remedy=error.remedy) from error
+    except AgainLaterError as error:
+        raise MailboxBusyError(
+            error.what, remedy=error.remedy, retry_after=error.retry_after
+        ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class MailService:
+    """A mail service, and whose tokens let us in.
+
+    Args:
+        remedy: what a person is to do about a refusal.
+        is_busy: does this answer mean "later", though its status says "no"?
+    """
+
+    service: Service
+    tokens: TokenSource
+    remedy: str
+    is_busy: Callable[[Answer], bool] = lambda _: False
+
+    @contextmanager
+    def talk(self) -> Iterator["MailTalk"]:
+        """Keep connections open between requests until the block ends.
+
+        Raises:
+            MailboxLockedError, MailboxBusyError: whatever goes wrong within the block.
+        """
+        with of_a_mailbox(), self.service.talk() as talk:
+            yield MailTalk(self, talk)
+
+
+class MailTalk:
+    """Requests to one mail service, one after the other."""
+
+    def __init__(self, mail: MailService, talk: Talk) -> None:
+        self._mail = mail
+        self._talk = talk
+
+    def object(self, ask: Ask) -> Row:
+        """Return the JSON object that answers *ask*.
+
+        Raises:
+            MailboxLockedError: refused, or there is no such thing.
+            MailboxBusyError: later, or an answer that makes no sense.
+        """
+        answer = self._send(ask)
+        self._check(answer)
+        return json_object(self._mail.service.name, answer)
+
+    def known(self, ask: Ask) -> Row | None:
+        """Return the JSON object that answers *ask*, or None where there is no such thing."""
+        answer = self._send(ask)
+        if is_gone(answer):
+            return None
+        self._check(answer)
+        return json_object(self._mail.service.name, answer)
+
+    def raw(self, ask: Ask) -> bytes | None:
+        """Return the bytes that answer *ask*, or None where there is no such thing."""
+        answer = self._send(ask)
+        if is_gone(answer):
+            return None
+        self._check(answer)
+        if answer.status != 200:
+            raise MailboxBusyError(refusal(self._mail.service.name, "cannot answer now", answer))
+        return answer.body
+
+    def check_part(self, answer: Answer) -> None:
+        """Hold an answer within an answer, as in a batch, against the same rules."""
+        self._check(answer)
+
+    def _send(self, ask: Ask) -> Answer:
+        return self._talk.send_signed(ask, self._mail.tokens)
+
+    def _check(self, answer: Answer) -> None:
+        name = self._mail.service.name
+        if answer.status < 400:
+            return
+        if answer.status >= 500 or answer.status in BUSY or self._mail.is_busy(answer):
+            problem = refusal(name, "cannot answer now", answer)
+            raise MailboxBusyError(problem, retry_after=retry_after(answer.headers))
+        words = "does not know us" if answer.status == 401 else "refuses to be read"
+        raise MailboxLockedError(refusal(name, words, answer), remedy=self._mail.remedy)
+
+
+def is_gone(answer: Answer) -> bool:
+    """Does a service that speaks JSON say itself that there is no such thing?
+
+    A 404 of something that stands before it, such as a proxy, says nothing of the kind.
+    """
+    return answer.status in {404, 410} and error_code(answer) != "no JSON"
+
+
+class FixedToken:
+    """A `TokenSource` with the one token that there is, such as a Fastmail API token."""
+
+    def __init__(self, token: str, *, remedy: str) -> None:
+        self._token = token
+        self._remedy = remedy
+
+    def token(self) -> str:
+        if not (self._token and self._token.isascii() and self._token.isprintable()):
+            raise MailboxLockedError("there is no API token for this seed.", remedy=self._remedy)
+        return self._token
+
+    def reject(self, token: str) -> None:
+        """A refused token is sent once more: there is no other, and a refusal may pass."""
+
+
+def rows(value: Json) -> list[Row]:
+    """Return the objects of a list; [] if it is none."""
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+
+
+def text(row: Row, key: str) -> str:
+    value = row.get(key)
+    return value.strip() if isinstance(value, str) else ""

@@ -1,0 +1,75 @@
+"""Access tokens that are renewed from a refresh token, which may change each time."""
+
+import threading
+from collections.abc import Callable
+from time import monotonic
+
+from monitor.core.errors import MailboxLockedError
+from monitor.oauth.client import OAuthClient
+
+_EARLY_S = 120.0  # a token is renewed so long before it ends
+_SHORTEST_S = 30.0  # a token is used at least so long, whatever life it is said to have
+
+
+class RefreshingTokens:
+    """A `TokenSource` (see core/ports.py) for one account. Safe between threads.
+
+    Microsoft gives a new refresh token each time and lets the old ones end. So the new one is
+    handed to `keep` before the access token that came with it is used: if it cannot be kept,
+    that is an error now, and not a mailbox that is locked in 90 days.
+
+    Args:
+        refresh_token: as kept.
+        keep: writes a new one down, for good; what it raises is passed on.
+        monotonic_s: a clock that only runs forward, in seconds.
+    """
+
+    def __init__(
+        self,
+        client: OAuthClient,
+        refresh_token: str,
+        keep: Callable[[str], None],
+        *,
+        monotonic_s: Callable[[], float] = monotonic,
+    ) -> None:
+        self._client = client
+        self._refresh_token = refresh_token
+        self._keep = keep
+        self._monotonic_s = monotonic_s
+        self._lock = threading.Lock()
+        self._token = ""
+        self._ends_s = 0.0
+
+    def __repr__(self) -> str:
+        return f"RefreshingTokens({self._client!r})"
+
+    def token(self) -> str:
+        """Return an access token that should be good now.
+
+        Raises:
+            MailboxLockedError: there is no grant, or it was withdrawn.
+            MailboxBusyError: none can be had now; `retry_after` if the provider told.
+        """
+        with self._lock:
+            if not self._token or self._monotonic_s() >= self._ends_s:
+                self._renew()
+            return self._token
+
+    def reject(self, token: str) -> None:
+        with self._lock:
+            if token == self._token:
+                self._token = ""
+
+    def _renew(self) -> None:
+        if not self._refresh_token:
+            raise MailboxLockedError(
+                "nobody has let us into this mailbox yet.",
+                remedy="Do so: seedwatch seeds authorize ADDRESS.",
+            )
+        self._token = ""
+        grant = self._client.refresh(self._refresh_token)
+        if grant.refresh_token and grant.refresh_token != self._refresh_token:
+            self._keep(grant.refresh_token)
+            self._refresh_token = grant.refresh_token
+        self._token = grant.access_token
+        self._ends_s = self._monotonic_s() + max(grant.life_s - _EARLY_S, _SHORTEST_S)
