@@ -13,6 +13,7 @@ from monitor.senders.routes import Route, smarthost
 from monitor.senders.smtp import SmtpTransport
 
 WAIT_S = 10.0  # a test that takes as long has failed
+FINE = "250 2.1.0 fine\r\n"
 HELLO = "250-test.example\r\n250-SIZE 1000000\r\n250 8BITMIME\r\n"
 
 
@@ -21,6 +22,7 @@ class Conversation:
 
     def __init__(self, connection: socket.socket, heard: list[str]) -> None:
         self._connection = connection
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
         self._lines = connection.makefile("rb")
         self._heard = heard
 
@@ -39,6 +41,10 @@ class Conversation:
         while self.hear() != ".":
             pass
 
+    def hear_chunk(self, size: int) -> None:
+        if len(self._lines.read(size)) < size:
+            raise ConnectionResetError("the client is gone")
+
     def end(self) -> None:
         self._lines.close()
         self._connection.close()
@@ -52,7 +58,9 @@ class Conversation:
         self.say(greeting)
         while line := self.hear():
             word = line.split(" ")[0].split(":")[0].upper()
-            reply = known.get(word, "250 2.1.0 fine\r\n")
+            if word == "BDAT":
+                self.hear_chunk(int(line.split(" ")[1]))
+            reply = known["." if word == "BDAT" else word] if word in {*known, "BDAT"} else FINE
             if reply == "":
                 return
             self.say(reply)
@@ -87,6 +95,7 @@ class Server:
     def __init__(self, *scripts: Script) -> None:
         self.heard: list[list[str]] = []
         self._scripts = scripts
+        self._talks: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
@@ -104,17 +113,24 @@ class Server:
             heard: list[str] = []
             self.heard.append(heard)
             script = self._scripts[min(len(self.heard), len(self._scripts)) - 1]
-            conversation = Conversation(connection, heard)
-            with suppress(OSError):
-                script(conversation)
-            conversation.end()
+            talk = threading.Thread(
+                target=self._talk, args=(script, Conversation(connection, heard))
+            )
+            self._talks.append(talk)
+            talk.start()
+
+    def _talk(self, script: Script, conversation: Conversation) -> None:
+        with suppress(OSError):
+            script(conversation)
+        conversation.end()
 
     _stops = False
 
     def stop(self) -> None:
         self._stops = True
         socket.create_connection(self._listener.getsockname()).close()
-        self._thread.join(WAIT_S)
+        for thread in (self._thread, *self._talks):
+            thread.join(WAIT_S)
         self._listener.close()
 
 
@@ -146,6 +162,11 @@ class Stage:
     def send(self, server: Server, count: int = 1, *, timeout_s: float = WAIT_S) -> list[Handover]:
         letters = [self.letter(number) for number in range(1, count + 1)]
         return list(self.transport(server.endpoint, timeout_s=timeout_s).send(letters))
+
+    def send_many(self, server: Server, count: int, **pace: int) -> list[Handover]:
+        letters = [self.letter(number) for number in range(1, count + 1)]
+        transport = self.transport(server.endpoint).at_once(**pace)
+        return list(transport.send_many(letters, window=transport.window))
 
     def stop(self) -> None:
         for server in self._servers:
