@@ -9,6 +9,7 @@ from monitor.cli.demo import demo
 from monitor.cli.doctor import doctor
 from monitor.cli.explain import explain
 from monitor.cli.jobs import jobs
+from monitor.cli.replay import replay
 from monitor.cli.schedules import schedules
 from monitor.cli.seeds import seeds
 from monitor.cli.serve import init, serve, worker
@@ -29,6 +30,19 @@ def main() -> None:
     """
 
 
-COMMANDS = (demo, init, serve, worker, test, seeds, schedules, jobs, database, doctor, explain)
+COMMANDS = (
+    demo,
+    init,
+    serve,
+    worker,
+    test,
+    seeds,
+    schedules,
+    jobs,
+    database,
+    doctor,
+    explain,
+    replay,
+)
 for command in COMMANDS:
     main.add_command(command)

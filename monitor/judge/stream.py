@@ -1,0 +1,276 @@
+"""A stream of placements as lines of JSON, turned into the judge's observations and back.
+
+The format is that of `seedwatch replay` (docs/replay.md): `world`, `campaign` and `check`
+records in, `incident` records out; times are hours as numbers, or RFC 3339 texts.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from monitor.core.incidents import IncidentEvent, State
+from monitor.core.observations import Observation
+from monitor.core.placements import Placement
+from monitor.judge.judge import Judge
+
+ZERO = datetime(2001, 1, 1, tzinfo=UTC)  # hour 0 of a stream in hours, a Monday as the stream's is
+LATEST_H = 1e6  # hours from then; what is later is no time
+KEPT_H = 168.0  # a campaign is forgotten so long after it was sent
+MOST_SEEDS = 10_000
+_HOUR = timedelta(hours=1)
+_ORDINARY = {p.value: p for p in Placement if p is not Placement.PENDING}
+
+
+class RecordError(ValueError):
+    """A record that cannot be understood: which field, and what is wrong with it."""
+
+
+@dataclass(slots=True)
+class _Campaign:
+    sent_h: float
+    sender: str
+    features: frozenset[str]
+    placements: dict[str, dict[str, Placement]] = field(default_factory=dict)  # by provider
+
+
+@dataclass(slots=True)
+class Stream:
+    """Turns records into observations. Its memory is bounded by a week of campaigns."""
+
+    counts_from_h: float = -LATEST_H  # incidents before are history only
+    is_in_hours: bool = True
+    _seeds: dict[str, list[str]] = field(default_factory=dict)  # by provider, in the world's order
+    _groups: dict[str, str] = field(default_factory=dict)
+    _campaigns: OrderedDict[str, _Campaign] = field(default_factory=OrderedDict)
+    _now_h: float = -LATEST_H
+
+    def take(self, record: Mapping[str, Any]) -> Observation | None:
+        """Return the observation that *record* makes; None for a world or a campaign.
+
+        Raises:
+            RecordError: the record cannot be understood. Nothing has been changed.
+        """
+        kind = record.get("type")
+        if kind == "world":
+            self._world(record)
+        elif kind == "campaign":
+            self._campaign(record)
+        elif kind == "check":
+            return self._check(record)
+        else:
+            raise RecordError(f"type: {str(kind)[:40]!r} is not world, campaign or check")
+        return None
+
+    def _world(self, record: Mapping[str, Any]) -> None:
+        seeds: dict[str, list[str]] = {
+            _text(p, "providers"): [] for p in _list(record, "providers")
+        }
+        groups = {}
+        for box in _list(record, "mailboxes"):
+            if not isinstance(box, dict) or _text(box.get("p"), "p") not in seeds:
+                raise RecordError("mailboxes: one of them belongs to no provider of this world")
+            name = _text(box.get("m"), "m")
+            seeds[box["p"]].append(name)
+            groups[name] = str(box.get("group") or "")
+        start = record.get("evaluate_from")
+        self.counts_from_h = -LATEST_H if start is None else self._hours(start, "evaluate_from")
+        self._seeds, self._groups = seeds, groups
+
+    def _campaign(self, record: Mapping[str, Any]) -> None:
+        name = _text(record.get("c"), "c")
+        features = frozenset(_text(f, "feat") for f in _list(record, "feat"))
+        sent_h = self._hours(record.get("t"), "t")
+        sender = _text(record.get("s"), "s")
+        self._campaigns[name] = _Campaign(sent_h, sender, features)
+
+    def _check(self, record: Mapping[str, Any]) -> Observation:
+        campaign = self._campaigns.get(_text(record.get("c"), "c"))
+        if campaign is None:
+            raise RecordError(f"c: {record['c'][:40]!r} is a campaign that no line before has told")
+        at_h = self._hours(record.get("t"), "t")
+        if at_h < self._now_h:
+            raise RecordError(f"t: {record['t']} comes after a later check")
+        provider, look = _text(record.get("p"), "p"), record.get("chk", 0)
+        if not isinstance(look, int) or not 0 <= look < 1000:
+            raise RecordError("chk: is not the number of a check")
+        before = campaign.placements.get(provider, {})
+        placements = {**before, **self._seen(record, provider, before, look)}
+        campaign.placements[provider] = placements
+        self._now_h = at_h
+        self._forget()
+        return Observation(
+            id=f"{record['c']}:{provider}:{look}",
+            at=ZERO + at_h * _HOUR,
+            sent_at=ZERO + campaign.sent_h * _HOUR,
+            test=record["c"],
+            sender=campaign.sender,
+            provider=provider,
+            look=look,
+            features=campaign.features,
+            placements=placements,
+            regions={seed: group for seed in placements if (group := self._groups.get(seed, ""))},
+        )
+
+    def _seen(
+        self,
+        record: Mapping[str, Any],
+        provider: str,
+        before: Mapping[str, Placement],
+        look: int,
+    ) -> dict[str, Placement]:
+        if look == 0 or "seeds" in record:
+            seeds = _list(record, "seeds")
+            if len(seeds) > MOST_SEEDS:
+                raise RecordError(f"seeds: more than {MOST_SEEDS}")
+            found = dict.fromkeys((self._seed(provider, s) for s in seeds), Placement.INBOX)
+        else:
+            found = {}
+        moved = record.get("bad" if look == 0 or "seeds" in record else "chg") or {}
+        if not isinstance(moved, dict):
+            raise RecordError("bad, chg: is not an object of seed and placement")
+        for number, word in moved.items():
+            seed = self._seed(provider, number)
+            if seed not in found and seed not in before:
+                raise RecordError(f"bad, chg: {str(number)[:40]!r} is no seed of this check")
+            found[seed] = _placement(word, was_there=seed in before)
+        return found
+
+    def _seed(self, provider: str, number: object) -> str:
+        """The name of a seed, which a stream tells by its number at the provider, or by name."""
+        known = self._seeds.get(provider, [])
+        if (isinstance(number, str) and not number.isascii()) or isinstance(number, bool):
+            raise RecordError("seeds: is neither a number nor a name")
+        if isinstance(number, int) or (isinstance(number, str) and number.isdigit()):
+            at = int(number) if len(str(number)) < 9 else len(known)
+            return known[at] if 0 <= at < len(known) else f"{provider}-{at:02d}"
+        return _text(number, "seeds")
+
+    def _hours(self, value: object, name: str) -> float:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            if not abs(value) < LATEST_H:
+                raise RecordError(f"{name}: {value} is no time")
+            self.is_in_hours = True
+            return float(value)
+        try:
+            moment = datetime.fromisoformat(value if isinstance(value, str) else "")
+            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+            told = (moment - ZERO) / _HOUR
+        except (ValueError, OverflowError):
+            raise RecordError(f"{name}: {str(value)[:40]!r} is no time") from None
+        self.is_in_hours = False
+        return told
+
+    def _forget(self) -> None:
+        while self._campaigns:
+            name, oldest = next(iter(self._campaigns.items()))
+            if self._now_h - oldest.sent_h <= KEPT_H:
+                return
+            del self._campaigns[name]
+
+    @property
+    def counts(self) -> bool:
+        """Are incidents of now more than history?"""
+        return self._now_h >= self.counts_from_h
+
+    def time(self, moment: datetime) -> float | str:
+        """Write *moment* in the kind in which the stream tells time."""
+        if self.is_in_hours:
+            return round((moment - ZERO) / _HOUR, 4)
+        return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+@dataclass(slots=True)
+class Replay:
+    """Runs a stream through a judge of its own."""
+
+    judge: Judge
+    stream: Stream = field(default_factory=Stream)
+    _history: set[str] = field(default_factory=set)  # incidents confirmed before counting began
+
+    def take(self, record: Mapping[str, Any], *, explain: bool = False) -> list[dict[str, Any]]:
+        """Return the incident records that follow from *record*, in order.
+
+        Raises:
+            RecordError: it cannot be understood; nothing has been changed.
+        """
+        observation = self.stream.take(record)
+        if observation is None:
+            return []
+        events = self.judge.observe(observation)
+        told = [event for event in events if self._is_told(event)]
+        return [self._written(event, record["t"], explain=explain) for event in told]
+
+    def _is_told(self, event: IncidentEvent) -> bool:
+        """An incident that history had confirmed already is no alarm of the time that counts."""
+        if self.stream.counts:
+            return event.incident not in self._history
+        if event.state is State.CONFIRMED:
+            self._history.add(event.incident)
+        return False
+
+    def _written(self, event: IncidentEvent, at: object, *, explain: bool) -> dict[str, Any]:
+        time = self.stream.time
+        record: dict[str, Any] = {
+            "type": "incident",
+            "t": at,
+            "id": event.incident,
+            "state": event.state.value,
+            "cause": event.cause.value,
+            "provider": event.provider,
+            "feature": event.feature,
+            "sender": event.sender,
+            "esp": event.esp,
+            "seed": event.seed,
+            "start": time(event.start),
+            "start_low": time(event.start_low),
+            "start_high": time(event.start_high),
+            "posterior": {c.value: round(p, 4) for c, p in event.posterior.items()},
+            "direction": event.direction.value,
+            "hit": list(event.hit),
+            "spared": list(event.spared),
+            "sentence": event.sentence,
+        }
+        if explain:
+            record["reason"] = event.reason
+            record["evidence"] = _evidence(event)
+        return record
+
+
+def _evidence(event: IncidentEvent) -> dict[str, Any]:
+    def rows(tallies: Iterable[Any]) -> list[dict[str, Any]]:
+        names = ("name", "n", "bad", "n_eff", "low", "high", "expected")
+        return [
+            {n: round(v, 4) if isinstance(v := getattr(tally, n), float) else v for n in names}
+            for tally in tallies
+        ]
+
+    table = event.evidence
+    return {
+        "hit": rows(table.hit),
+        "spared": rows(table.spared),
+        "controls": rows(table.controls),
+        "placements": dict(table.placements),
+        "tests": list(event.tests),
+    }
+
+
+def _placement(word: object, *, was_there: bool) -> Placement:
+    found = _ORDINARY.get(word) if isinstance(word, str) else None
+    if found is None:
+        raise RecordError(f"bad, chg: {str(word)[:40]!r} is no placement")
+    return Placement.REMOVED if was_there and found is Placement.MISSING else found
+
+
+def _list(record: Mapping[str, Any], name: str) -> Sequence[Any]:
+    value = record.get(name)
+    if not isinstance(value, list):
+        raise RecordError(f"{name}: is missing or no list")
+    return value
+
+
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str) or not value or len(value) > 300:
+        raise RecordError(f"{name}: {str(value)[:40]!r} is no name")
+    return value
