@@ -3,10 +3,13 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from email.errors import HeaderParseError
+from email.header import decode_header
 
 MAX_BYTES = 256 * 1024
 MAX_FIELDS = 1000
 MAX_VALUE = 16 * 1024
+MAX_WORDS = 2000  # characters of encoded words
 
 _LINE = re.compile(rb"\r\n|\r|\n")
 _FIELD = re.compile(r"([!-9;-~]{1,200})[ \t]{0,20}:(.*)", re.DOTALL)
@@ -49,6 +52,26 @@ def parse(headers: bytes) -> list[HeaderField]:
 def clean(raw: bytes) -> str:
     """Decode as UTF-8 and put U+FFFD for what is not text."""
     return _CONTROL.sub("\ufffd", raw.decode("utf-8", "replace"))
+
+
+def decoded_words(value: str) -> str:
+    """Decode RFC 2047 encoded words; what cannot be decoded stays as it is. Never raises."""
+    if "=?" not in value:
+        return value
+    try:
+        pieces = decode_header(value[:MAX_WORDS])
+        texts = [
+            piece if isinstance(piece, str) else piece.decode(charset or "utf-8", "replace")
+            for piece, charset in pieces
+        ]
+    except (HeaderParseError, LookupError, ValueError):
+        return value
+    return _CONTROL.sub("\ufffd", "".join(texts))
+
+
+def printable(text: str) -> str:
+    """Put U+FFFD for control characters, line by line; the lines end with a line feed."""
+    return "\n".join(_CONTROL.sub("\ufffd", line) for line in text.splitlines())
 
 
 def values(fields: Iterable[HeaderField], name: str) -> list[str]:

@@ -93,9 +93,8 @@ def rspamd(fields: Sequence[HeaderField]) -> Verdict | None:
     }
     facts |= _rspamd_more(fields)
     judged = _rspamd_judged(fields, action, head[1] if head else "", status)
-    return Verdict(
-        "rspamd", facts, judged, _scored("Rspamd", judged, score, required), pages.RSPAMD
-    )
+    meaning = _rspamd_meaning(judged, score, required, action)
+    return Verdict("rspamd", facts, judged, meaning, pages.RSPAMD)
 
 
 def barracuda(fields: Sequence[HeaderField]) -> Verdict | None:
@@ -163,6 +162,19 @@ def _rspamd_judged(fields: Sequence[HeaderField], action: str, is_spam: str, sta
     if action in _RSPAMD_CLEAN or is_spam == "False" or word[:2] == "no":
         return Judged.CLEAN
     return Judged.UNKNOWN
+
+
+def _rspamd_meaning(
+    judged: Judged, score: float | None, required: float | None, action: str
+) -> str:
+    """The second number of its result is where it refuses, not where spam begins."""
+    against = f" of the {required:g} at which it refuses" if required is not None else ""
+    points = [f"{score:g} points{against}"] if score is not None else []
+    shown = "; ".join([*points, *([f'action "{action}"'] if action else [])])
+    more = f" ({shown})" if shown else ""
+    if judged is Judged.UNKNOWN:
+        return f"Rspamd left no verdict that we can read{more}."
+    return f"Rspamd took it for {judged.taken_for}{more}."
 
 
 def _parts(value: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from monitor.core.errors import BadInputError
 from monitor.evidence import enhanced, pages
@@ -39,14 +40,16 @@ class Kind(StrEnum):
 class Known:
     """One row: whose words, what kind, the words that must be there, what they claim.
 
-    `provider` is an id of seedlists/providers, None where many use the same words; rows
-    that are last count only where the enhanced status code tells nothing.
+    `provider` is an id of seedlists/providers, None where many use the same words. Of
+    `one_of`, if there are any, at least one must be there too. Rows that are last count
+    only where the enhanced status code names no kind of failure.
     """
 
     source: str
     provider: str | None
     kind: Kind
     words: tuple[str, ...]
+    one_of: tuple[str, ...]
     meaning: str
     page: str
     is_last: bool
@@ -79,8 +82,6 @@ _BY_DETAIL = {
     **dict.fromkeys(("7.28", "4.5"), Kind.THROTTLED),
     **dict.fromkeys(("3.1", "3.2", "4.1", "4.2", "4.3", "4.7"), Kind.TEMPORARY),
 }
-# These say no more than that there was something: a server's own words tell more.
-_VAGUE = frozenset({"0.0", "1.0", "2.0", "3.0", "4.0", "5.0", "6.0", "7.0", "7.1"})
 
 
 def read(reply: str, known: Sequence[Known]) -> Reply:
@@ -95,7 +96,7 @@ def read(reply: str, known: Sequence[Known]) -> Reply:
     status = enhanced.find(text)
     code = _code(text)
     row = next((one for one in known if not one.is_last and _fits(one, lowered)), None)
-    if row is None and (status is None or status.meaning is None or status.detail in _VAGUE):
+    if row is None and (status is None or status.detail not in _BY_DETAIL):
         row = next((one for one in known if one.is_last and _fits(one, lowered)), None)
     shown = status.code if status else None
     if row is not None:
@@ -128,13 +129,14 @@ def read_table(text: str) -> tuple[Known, ...]:
     return tuple(found[:MAX_ROWS])
 
 
-def _known(source: dict[str, str], row: Sequence[str]) -> Known:
+def _known(source: dict[str, Any], row: Sequence[str]) -> Known:
     kind, words, meaning = row
     return Known(
         source=source["name"],
         provider=source.get("provider"),
         kind=Kind(kind),
         words=tuple(word.strip().lower() for word in words.split(" + ")),
+        one_of=tuple(word.lower() for word in source.get("one_of", ())),
         meaning=meaning,
         page=source["page"],
         is_last=bool(source.get("is_last", False)),
@@ -142,6 +144,8 @@ def _known(source: dict[str, str], row: Sequence[str]) -> Known:
 
 
 def _fits(known: Known, lowered: str) -> bool:
+    if known.one_of and not any(word in lowered for word in known.one_of):
+        return False
     return all(word in lowered for word in known.words)
 
 

@@ -1,0 +1,134 @@
+"""Delivery reports that are plain text: qmail, Exim, GMX, older Gmail and Exchange.
+
+Guessing would make bounces of people's mail, so a text counts only if a mail system sent it
+(an empty return path or a daemon's address) and if it has one of these shapes:
+
+- qmail's (D. J. Bernstein, QSBMF): "Hi. This is the", then paragraphs "<address>:" and why;
+- an X-Failed-Recipients field, as Exim and Gmail write it;
+- a paragraph that begins with an address, alone on its line or before a colon, and holds
+  an SMTP code.
+
+So the language of the sentences between does not matter.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from email.errors import HeaderParseError
+from email.utils import getaddresses
+
+from monitor.evidence import enhanced, fields
+from monitor.evidence.fields import HeaderField, first
+
+MAX_LINES = 500
+MAX_LINE = 500
+MAX_RECIPIENTS = 100
+MAX_WORDS = 1000
+
+_DAEMONS = frozenset({"mailer-daemon", "postmaster", "mail-daemon", "mdaemon"})
+_ADDRESS_LINE = re.compile(
+    r"\s{0,20}[<\"']?([^\s<>\"'@:;,]{1,64}@[A-Za-z0-9.-]{1,253})[>\"']?\s{0,5}(?:(?::\s{0,5})?|:\s{1,5}(\S.{0,500}))"
+)
+_EXCHANGE_LINE = re.compile(
+    r"\s{0,20}([^\s<>\"'@:;,]{1,64}@[A-Za-z0-9.-]{1,253})\s{1,5}on\s.{5,80}"
+)
+_REPLY = re.compile(r"(?<![\w.])[45]\d\d[ -](?=\S)")
+_SEPARATOR = re.compile(r"\s{0,5}-{3,}\s{0,5}\S.{0,100}")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounce:
+    """Recipients with the words about each, and the header of the returned message.
+
+    It `is_final` where its shape says so; without, a code of 4 may be a mere delay.
+    """
+
+    form: str  # qmail or text
+    is_final: bool
+    recipients: tuple[tuple[str, str], ...]
+    original: tuple[HeaderField, ...]
+
+
+def read(block: Sequence[HeaderField], text: str) -> Bounce | None:
+    """Read a message's header block and its plain text; None if it is no report.
+
+    Never raises; looks at the first MAX_LINES lines.
+    """
+    if not is_from_a_system(block):
+        return None
+    lines = [line[:MAX_LINE] for line in text.splitlines()[:MAX_LINES]]
+    cut = next((i for i, line in enumerate(lines) if _SEPARATOR.fullmatch(line)), len(lines))
+    is_qmail = any(line.startswith("Hi. This is the") for line in lines[:10])
+    pattern = _EXCHANGE_LINE if first(block, "X-MS-Embedded-Report") is not None else _ADDRESS_LINE
+    found = _paragraphs(lines[:cut], pattern)
+    failed = _failed(block)
+    if failed:
+        recipients = [(one, found.get(one.lower(), "")) for one in failed]
+        if len(failed) == 1 and not recipients[0][1]:
+            recipients = [(failed[0], _line_with_code(lines[:cut]))]
+    elif pattern is _EXCHANGE_LINE or is_qmail:
+        recipients = list(found.items())
+    else:
+        recipients = [(one, words) for one, words in found.items() if _has_code(words)]
+    if not recipients:
+        return None
+    original = "\n".join(lines[cut + 1 :]).lstrip("\n").encode("utf-8", "replace")
+    form = "qmail" if is_qmail else "text"
+    return Bounce(
+        form,
+        is_qmail or bool(failed),
+        tuple(recipients[:MAX_RECIPIENTS]),
+        tuple(fields.parse(original)),
+    )
+
+
+def is_from_a_system(block: Sequence[HeaderField]) -> bool:
+    """Did a mail system send this, and no person? By return path or sender."""
+    if (first(block, "Return-Path") or "-").replace(" ", "") == "<>":
+        return True
+    _, address = _addresses(first(block, "From") or "")[0]
+    return address.partition("@")[0].lower() in _DAEMONS
+
+
+def _paragraphs(lines: Sequence[str], pattern: re.Pattern[str]) -> dict[str, str]:
+    """Words by address: what follows an address's own line, up to an empty one."""
+    found: dict[str, list[str]] = {}
+    current: list[str] | None = None
+    for line in lines:
+        match = pattern.fullmatch(line)
+        if match is not None:
+            current = found.setdefault(match[1].lower(), [])
+            if pattern is _ADDRESS_LINE and match[2]:
+                current.append(match[2])
+        elif not line.strip():
+            # An empty line right after the address does not end its paragraph.
+            current = current if current == [] else None
+        elif current is not None:
+            current.append(line.strip())
+    return {address: " ".join(words)[:MAX_WORDS] for address, words in found.items()}
+
+
+def _failed(block: Sequence[HeaderField]) -> list[str]:
+    listed = _addresses(first(block, "X-Failed-Recipients") or "")
+    return [address for _, address in listed if "@" in address][:MAX_RECIPIENTS]
+
+
+def _line_with_code(lines: Sequence[str]) -> str:
+    """The first line that holds an SMTP reply, with the next two that may continue it."""
+    for index, line in enumerate(lines):
+        if _has_code(line):
+            return " ".join(part.strip() for part in lines[index : index + 3])[:MAX_WORDS]
+    return ""
+
+
+def _has_code(words: str) -> bool:
+    return _REPLY.search(words) is not None or enhanced.find(words) is not None
+
+
+def _addresses(value: str) -> list[tuple[str, str]]:
+    """Names and addresses of a field; always at least one, which may be empty."""
+    try:
+        return getaddresses([value[:2000]]) or [("", "")]
+    except (HeaderParseError, ValueError, IndexError):
+        # Whatever the library trips over, in its various versions, is no address.
+        return [("", "")]
