@@ -14,7 +14,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from monitor.core.campaigns import Handover, Letter, Outcome
 from monitor.core.errors import BadInputError, TransportRefusedError
 from monitor.core.seeds import Endpoint, Security
-from monitor.senders.routes import smarthost
+from monitor.senders.routes import Mx, smarthost
 from monitor.senders.smtp import SmtpTransport
 
 WAIT_S = 10.0
@@ -169,6 +169,80 @@ def test_a_server_without_starttls_is_refused(servers: Servers) -> None:
 
     assert "does not offer STARTTLS" in str(refused.value)
     assert servers.inbox.envelopes == []
+
+
+def test_a_long_message_travels_encrypted_whole(
+    servers: Servers, authority: trustme.CA, ca_file: Path
+) -> None:
+    endpoint = servers.start(Security.TLS, tls=certificate(authority, "127.0.0.1"))
+    raw = b"Subject: x\r\n\r\n" + b"0123456789abcdef\r\n" * 200_000
+
+    assert send(endpoint, raw=raw, ca_file=ca_file).outcome is Outcome.ACCEPTED
+    assert servers.inbox.envelopes[0].content == raw
+
+
+def mx(endpoint: Endpoint) -> Mx:
+    return Mx(endpoint.host, endpoint.port, Security.STARTTLS)
+
+
+def test_an_mx_with_a_certificate_of_its_own_making_gets_mail_encrypted(
+    servers: Servers, authority: trustme.CA
+) -> None:
+    """Mail servers do not insist among each other (RFC 7435); we say how it went."""
+    endpoint = servers.start(Security.STARTTLS, tls=certificate(authority, "127.0.0.1"))
+
+    handover = send(mx(endpoint))
+
+    assert handover.outcome is Outcome.ACCEPTED
+    assert servers.inbox.encrypted == [True]
+    assert "did not prove its name" in handover.problem
+
+
+def test_an_mx_with_the_right_certificate_is_nothing_to_speak_of(
+    servers: Servers, authority: trustme.CA, ca_file: Path
+) -> None:
+    endpoint = servers.start(Security.STARTTLS, tls=certificate(authority, "127.0.0.1"))
+
+    handover = send(mx(endpoint), ca_file=ca_file)
+
+    assert (handover.outcome, handover.problem) == (Outcome.ACCEPTED, "")
+    assert servers.inbox.encrypted == [True]
+
+
+def test_an_mx_without_encryption_gets_mail_as_it_takes_it(servers: Servers) -> None:
+    handover = send(mx(servers.start(Security.PLAIN)))
+
+    assert handover.outcome is Outcome.ACCEPTED
+    assert servers.inbox.encrypted == [False]
+    assert "offers no encryption" in handover.problem
+
+
+def test_no_password_goes_to_an_mx_that_did_not_prove_its_name(
+    servers: Servers, authority: trustme.CA
+) -> None:
+    endpoint = servers.start(
+        Security.STARTTLS, tls=certificate(authority, "127.0.0.1"), authenticator=check
+    )
+
+    with pytest.raises(TransportRefusedError, match="not its own"):
+        send(mx(endpoint), username="monitor", password=SECRET)
+
+
+def test_an_mx_whose_encryption_fails_gets_mail_without(stage: Any) -> None:
+    def babbles(conversation: Any) -> None:
+        conversation.say("220 x\r\n")
+        conversation.hear()
+        conversation.say("250-x\r\n250 STARTTLS\r\n")
+        conversation.hear()
+        conversation.say("220 go on\r\n")
+        conversation.say("this is no handshake\r\n" * 10)
+
+    server = stage.serve(babbles, stage.script())
+
+    handover = send(mx(server.endpoint))
+
+    assert handover.outcome is Outcome.ACCEPTED
+    assert "encryption failed" in handover.problem
 
 
 def test_plain_speech_on_a_tls_port_reaches_nobody(servers: Servers) -> None:
