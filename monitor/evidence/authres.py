@@ -15,6 +15,8 @@ from monitor.evidence.hops import Hop, family_of_host
 NAME = "authentication-results"
 ARC_NAME = "arc-authentication-results"
 MAX_RESULTS = 100
+MAX_FIELDS = 20
+MAX_VALUE = 8 * 1024  # characters; a receiver's own are far shorter
 METHODS = ("spf", "dkim", "dmarc", "arc", "compauth")
 
 _METHOD = re.compile(
@@ -71,7 +73,7 @@ def parse(value: str) -> Report:
 
     Of several DKIM signatures one that passes is enough.
     """
-    parts = [part for part in segments(value)[:MAX_RESULTS] if part.strip()]
+    parts = [part for part in segments(value[:MAX_VALUE])[:MAX_RESULTS] if part.strip()]
     if parts and _INSTANCE.fullmatch(parts[0]):  # ARC: i=1;
         parts = parts[1:]
     named = _AUTHSERV_ID.fullmatch(parts[0]) if parts else None
@@ -103,12 +105,17 @@ def believed(
             boundary are not asked. Its ARC field counts where it wrote no plain one.
     """
     end = len(fields) if boundary is None else boundary.index
-    above = [parse(field.value) for field in fields[:end] if field.key == NAME]
+    above = _parsed(fields[:end], NAME)
     below = _directly_below(fields, boundary, family)
     plain = [*_speaking(above, family), *below]
-    sealed = [parse(field.value) for field in fields[:end] if field.key == ARC_NAME]
+    sealed = _parsed(fields[:end], ARC_NAME)
     own = [r for r in sealed if family and family_of_host(r.authserv_id) == family]
     return _merge(plain or own)
+
+
+def _parsed(fields: Sequence[HeaderField], name: str) -> list[Report]:
+    values = [field.value for field in fields if field.key == name]
+    return [parse(value) for value in values[:MAX_FIELDS]]
 
 
 def _directly_below(

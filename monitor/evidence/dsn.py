@@ -16,6 +16,7 @@ from monitor.evidence.parts import Part
 from monitor.evidence.smtp_replies import Known
 
 MAX_RECIPIENTS = 100
+MAX_GROUPS = 2 * MAX_RECIPIENTS  # some systems put empty ones between
 MAX_TEXT = 1000  # characters of a diagnostic
 
 _STATUS = frozenset({"message/delivery-status", "message/global-delivery-status"})
@@ -109,8 +110,8 @@ def _told(one: Recipient, known: Sequence[Known]) -> dict[str, object]:
 
 
 def _standard(status: Part, original: Part | None) -> Report:
-    groups = [fields.parse(group.strip(b"\r\n")) for group in _BLANK.split(status.decoded())]
-    groups = [group for group in groups if group]
+    texts = _BLANK.split(status.decoded(), MAX_GROUPS)[:MAX_GROUPS]
+    groups = [group for text in texts if (group := fields.parse(text.strip(b"\r\n")))]
     head = groups[0] if groups else []
     recipients = [_recipient(group) for group in groups if _is_recipient(group)]
     source = fields.parse(original.decoded()) if original else []

@@ -15,8 +15,9 @@ _LINE = re.compile(rb"\r\n|\r|\n")
 _FIELD = re.compile(r"([!-9;-~]{1,200})[ \t]{0,20}:(.*)", re.DOTALL)
 # NUL breaks PostgreSQL, escape sequences break terminals; neither means anything here.
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
-# Text without a sign of structure is taken in one step, which makes long values cheap.
-_PIECE = re.compile(r'[^\\"();]+|\\.|["();\\]', re.DOTALL)
+# Text without a sign of structure, a whole simple comment and a row of brackets are taken in
+# one step each, which makes long values cheap.
+_PIECE = re.compile(r'[^\\"();]+|\\.|\([^()\\"]*\)|\(+|\)|["();\\]', re.DOTALL)
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -121,16 +122,12 @@ def segments(value: str) -> list[str]:
         piece = match[0]
         if piece == '"' and depth == 0:
             is_quoted = not is_quoted
-        elif is_quoted:
-            pass
-        elif piece == "(":
-            depth += 1
-        elif piece == ")" and depth:
-            depth -= 1
-            continue
-        elif piece == ";" and depth == 0:
+        elif not is_quoted and piece[0] in "()":
+            before, depth = depth, max(0, depth + piece.count("(") - piece.count(")"))
+            if before or depth or len(piece) > 1:  # else a lone ")", which is text
+                continue
+        if depth == 0 and piece == ";" and not is_quoted:
             found.append([])
-            continue
-        if depth == 0:
+        elif depth == 0:
             found[-1].append(piece)
     return ["".join(pieces) for pieces in found]

@@ -81,8 +81,9 @@ def mimecast(fields: Sequence[HeaderField]) -> Verdict | None:
         "originator": (first(fields, "X-Mimecast-Originator") or "")[:255] or None,
     }
     judged = _mimecast_judged(points, signature, bulk)
-    shown = f" ({points:g} points; 3, 5 or 7 make spam, by the customer's setting)"
-    why = shown if points is not None else " (a signature matched)" if signature or bulk else ""
+    why = " (a signature matched)" if signature or bulk else ""
+    if points is not None:
+        why = f" ({points:g} points; 3, 5 or 7 make spam, by the customer's setting)"
     meaning = f"Mimecast took it for {judged.taken_for}{why}."
     if judged is Judged.UNKNOWN:
         meaning = f"Mimecast left no verdict that we can read{why}."

@@ -15,6 +15,7 @@ from email.utils import parsedate_to_datetime
 from monitor.evidence.fields import HeaderField, without_comments
 
 MAX_HOPS = 100
+MAX_VALUE = 4 * 1024  # characters of one Received field
 
 _FROM = re.compile(r"\s*from\s+(\S{1,255})", re.IGNORECASE)
 _BY = re.compile(r"(?:^|\s)by\s+(\S{1,255})", re.IGNORECASE)
@@ -53,7 +54,7 @@ class Hop:
 def read(fields: Sequence[HeaderField]) -> list[Hop]:
     """Read the Received fields, topmost (latest) first; at most MAX_HOPS. Never raises."""
     found = [(i, field.value) for i, field in enumerate(fields) if field.key == "received"]
-    return [_hop(index, value) for index, value in found[:MAX_HOPS]]
+    return [_hop(index, value[:MAX_VALUE]) for index, value in found[:MAX_HOPS]]
 
 
 def told(hops: Sequence[Hop]) -> list[dict[str, object]]:
