@@ -11,7 +11,7 @@ import click
 
 from monitor.cli.context import TROUBLE, config_option, json_option, print_json, printable
 from monitor.cli.doctor_inside import database
-from monitor.cli.doctor_outside import alerts_from, mail_servers, queue, tenants
+from monitor.cli.doctor_outside import alerts_from, mail_servers, queue, tenants, transports
 from monitor.cli.findings import Finding, doubtful, fine, looked, wrong
 from monitor.core.errors import SeedwatchError
 from monitor.rendering import environment
@@ -61,6 +61,7 @@ def _examine(config: Path) -> Iterator[Finding]:
         "database": partial(database, settings),
         "queue": partial(queue, settings),
         "mail server": partial(mail_servers, settings),
+        "transports": partial(transports, settings),
         "alerts come from": partial(alerts_from, settings),
         "tenants": partial(tenants, settings),
     }

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from monitor.cli.findings import Finding, doubtful, fine, looked, wrong
+from monitor.core.departures import YOURS
 from monitor.core.errors import TransportRefusedError
 from monitor.mailboxes.graph import GraphTenant
 from monitor.senders.connections import Client, connect, tls_context
@@ -16,6 +17,7 @@ from monitor.senders.replies import read_reply
 from monitor.settings import Settings
 from monitor.settings.sections import Sending
 from monitor.wiring.edges import tenants_from
+from monitor.wiring.transports import SMTP, open_named, server_of
 
 WITHIN_S = 5.0  # for connecting, and for each answer
 SERVER_PORTS = {"redis": 6379, "rediss": 6379, "postgresql": 5432, "postgresql+psycopg": 5432}
@@ -28,6 +30,29 @@ def mail_servers(settings: Settings) -> Iterator[Finding]:
     if settings.alerts.host:
         about = "mail server of alerts"
         yield from looked(about, partial(_mail_server, about, settings.alert_server))
+
+
+def transports(settings: Settings) -> Iterator[Finding]:
+    """Ask every transport of [transports] whether it lets us in; nothing is sent."""
+    for name in settings.transports:
+        about = f"transport {name}"
+        yield from looked(about, partial(_named, about, name, settings))
+
+
+def _named(about: str, name: str, settings: Settings) -> Iterator[Finding]:
+    route = settings.transports[name]
+    if name == YOURS:
+        yield wrong(
+            about,
+            "this name is reserved: it stands for your own service sending",
+            "Give the section another name.",
+        )
+    elif route.kind == SMTP:
+        yield from _mail_server(about, server_of(name, route, settings.sending))
+    else:
+        transport = open_named(name, settings)
+        check = getattr(transport, "check", None)
+        yield fine(about, str(check()) if check else "is configured")
 
 
 def alerts_from(settings: Settings) -> Iterator[Finding]:
@@ -93,6 +118,8 @@ def _mail_server(about: str, server: Sending) -> Iterator[Finding]:
         yield fine(about, f"{server.endpoint} lets us in")
         return
     section = "[alerts]" if about.endswith("alerts") else "[sending]"
+    if about.startswith("transport "):
+        section = f"[transports.{about.removeprefix('transport ')}]"
     yield wrong(
         about,
         f"{server.endpoint} cannot be used: {reason}",

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from monitor.core.observations import JUDGED
-from monitor.store import jobs, observations
+from monitor.store import jobs, observations, placement_tests
 from monitor.store.tables import TestRow
 
 
@@ -28,7 +28,7 @@ def observe(session: Session, *, test_id: int, look: int, now: datetime) -> int:
             "observe",
             {"test": test_id, "look": look + 1},
             unique_key=f"observe:{test_id}:{look + 1}",
-            due_at=max(now, test.send_at + JUDGED[look + 1]),
+            due_at=max(now, placement_tests.all_out_at(test) + JUDGED[look + 1]),
         )
     return len(rows)
 

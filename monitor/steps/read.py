@@ -11,7 +11,7 @@ from monitor.core.clock import Clock
 from monitor.core.errors import SeedwatchError
 from monitor.core.placements import Placement, Sighting, decide, next_look
 from monitor.core.ports import Mailbox, PartlyReadError
-from monitor.store import jobs, looks, seed_health, sightings
+from monitor.store import expected, jobs, looks, seed_health, sightings
 from monitor.store.sightings import WatchedCopy
 from monitor.store.tables import SeedRow
 
@@ -49,12 +49,14 @@ def read(
     """Look for every copy that is still watched, and put the next look.
 
     A mailbox that cannot be read gives `unknown` for each copy whose look was due, with
-    the reason: trouble of ours is never taken for a verdict of the provider.
+    the reason: trouble of ours is never taken for a verdict of the provider. Of a copy that
+    is awaited (the sender's own service sends) nothing is written until one is found.
     """
     seed = session.get_one(SeedRow, seed_id)
     now = clock.now()
     copies = sightings.watched(session, seed_id, now=now)
-    due = [copy for copy in copies if copy.is_due(now)]
+    awaited = expected.awaited(session, seed_id, now=now)
+    due = [copy for copy in copies if copy.is_due(now)] + awaited
     past = sightings.histories(session, [c.copy_id for c in due])
     session.commit()  # no transaction stays open while we are on the network
     found, blind = _visit(seed_health.noting(session, open_mailbox, clock), seed, due, past)
@@ -63,18 +65,22 @@ def read(
         [
             (copy.copy_id, Sighting(now, Placement.UNKNOWN, reason=blind))
             for copy in due
-            if blind and copy.message_id not in found
+            if blind and copy.message_id not in found and not copy.is_awaited
         ],
     )
     looks_done = [
         Look(copy, past.get(copy.copy_id, ()), found)
         for copy in due
-        if not blind or copy.message_id in found
+        if copy.message_id in found or not (blind or copy.is_awaited)
     ]
     _write(session, seed, looks_done, rules, now)
-    rungs = [r for c in copies if (r := next_look(c.sent_at, now)) is not None]
-    if rungs:
-        looks.put(session, seed_id, seed.provider, due_at=min(rungs))
+    _take_note_of_arrivals(session, looks_done, now)
+    rungs = [
+        *(next_look(copy.sent_at, now) for copy in copies),
+        *(expected.next_poll(copy, seed_id, now) for copy in awaited),
+    ]
+    if any(rungs):
+        looks.put(session, seed_id, seed.provider, due_at=min(r for r in rungs if r is not None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +117,45 @@ def _look(
     mailbox: Mailbox, copies: Sequence[WatchedCopy], past: Mapping[int, Sequence[Sighting]]
 ) -> dict[str, Found]:
     wanted = [
-        Wanted(
-            message_id=copy.message_id,
-            token=copy.token,
-            sent_at=copy.sent_at,
-            was_found=any(s.folder for s in past.get(copy.copy_id, ())),
-        )
+        _wanted(copy, was_found=any(s.folder for s in past.get(copy.copy_id, ())))
         for copy in copies
     ]
     found: dict[str, Found] = {}
     for one in mailbox.look(wanted):
         found.setdefault(one.message_id, one)
     return found
+
+
+def _wanted(copy: WatchedCopy, *, was_found: bool) -> Wanted:
+    if copy.marks is None:
+        return Wanted(
+            message_id=copy.message_id,
+            token=copy.token,
+            sent_at=copy.sent_at,
+            was_found=was_found,
+            other_ids=(copy.their_id,) if copy.their_id else (),
+        )
+    return Wanted(
+        message_id=copy.message_id,
+        token=copy.token,
+        sent_at=copy.marks.since,
+        was_found=was_found,
+        campaign_mark=copy.marks.campaign_mark,
+        body_mark=copy.marks.body_mark,
+        from_address=copy.marks.from_address,
+        subject=copy.marks.subject,
+        window_end=copy.marks.until,
+    )
+
+
+def _take_note_of_arrivals(session: Session, done: Sequence[Look], now: datetime) -> None:
+    """The first copy of an awaited campaign that is found anywhere says when it was sent."""
+    for look in done:
+        if look.found is None or look.copy.marks is None:
+            continue
+        came = look.found.received_at
+        if look.copy.is_awaited or (came is not None and came < look.copy.sent_at):
+            expected.arrive(session, look.copy.test_id, received_at=came, now=now)
 
 
 def _write(
@@ -137,6 +170,8 @@ def _write(
     # Asked only now: having written, we know of every look that was written before.
     checked = sightings.tests_with_evidence(session, seed.provider, {d.copy.test_id for d in done})
     for look in done:
+        if look.found is not None and look.found.duplicates:
+            sightings.note_duplicates(session, look.copy.copy_id, look.found.duplicates)
         if look.found is None or look.copy.copy_id not in facts:
             continue
         sightings.keep_evidence(
@@ -170,10 +205,8 @@ def _sighting(
     where = None if found is None else PLACES[found.role]
     age = now - look.copy.sent_at
     placement = decide(where, look.before, age=age, window=rules.missing_after)
-    if placement in {Placement.PENDING, Placement.MISSING} and not look.copy.is_certain:
-        return Sighting(
-            now, Placement.UNKNOWN, reason="nobody knows whether the server took this copy"
-        )
+    if reason := _doubt(look.copy, placement):
+        return Sighting(now, Placement.UNKNOWN, reason=reason)
     new = facts.get(look.copy.copy_id, {})
     return Sighting(
         looked_at=now,
@@ -183,6 +216,15 @@ def _sighting(
         reason=found.note if found else "",
         contaminated=bool(new.get("contaminated")) or any(s.contaminated for s in look.before),
     )
+
+
+def _doubt(copy: WatchedCopy, placement: Placement) -> str:
+    """Why a copy that is not found may never have been sent to this seed; "" if it was."""
+    if copy.is_certain or placement not in {Placement.PENDING, Placement.MISSING}:
+        return ""
+    if copy.marks is None:
+        return "nobody knows whether the server took this copy"
+    return expected.NOT_ON_LIST if placement is Placement.MISSING else ""
 
 
 def _put_check(session: Session, seed: SeedRow, copy: WatchedCopy, now: datetime) -> None:

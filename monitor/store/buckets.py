@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import update
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from monitor.core.errors import BadInputError
 from monitor.store.work_tables import BucketRow
@@ -77,6 +77,32 @@ def take(session: Session, buckets: list[BucketRow], lanes: Iterable[str], now: 
             bucket.refilled_at = max(now, bucket.refilled_at)
             session.add(bucket)
     session.flush()
+
+
+def grant(session: Session, lane: str, wanted: int, *, now: datetime) -> int:
+    """Take up to *wanted* tokens of *lane* and return how many there were; the caller commits.
+
+    A lane without a bucket grants all. The bucket is locked until the end of the transaction.
+    """
+    statement = (
+        update(BucketRow)
+        .where(col(BucketRow.lane) == lane)
+        .values(tokens=BucketRow.tokens)
+        .returning(BucketRow)
+    )
+    found = session.scalars(statement, execution_options={"populate_existing": True})
+    bucket = found.one_or_none()
+    if bucket is None:
+        return wanted
+    granted = min(wanted, int(filled(bucket, now) + 1 - WHOLE))
+    take(session, [bucket], [lane] * granted, now)
+    return granted
+
+
+def next_token(session: Session, lane: str) -> datetime | None:
+    """From when on *lane* holds a whole token; None if it has no limit."""
+    bucket = session.get(BucketRow, lane, populate_existing=True)
+    return None if bucket is None else _next_token(bucket)
 
 
 def next_tokens(session: Session) -> dict[str, datetime]:

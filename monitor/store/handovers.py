@@ -1,6 +1,6 @@
 """Attempts to hand copies over. The row is there before the attempt is made."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from monitor.core.campaigns import Handover, Outcome
 from monitor.store.columns import saved
-from monitor.store.tables import CopyRow, HandoverRow, SeedRow, SightingRow
+from monitor.store.tables import CopyRow, HandoverRow, SeedRow, SightingRow, TestRow
 
 # An attempt with one of these outcomes is the last: the copy is out, or refused, or
 # nobody can tell (a second copy would be worse than none).
@@ -25,23 +25,34 @@ class OwedCopy:
     recipient: str
     message_id: str
     attempts: int
+    leaves_at: datetime  # not before this is it sent the first time
+    tried_at: datetime | None = None  # when the latest attempt ended
 
 
 def owed(session: Session, test_id: int, provider: str) -> list[OwedCopy]:
     """Return the copies of a test at a provider that still have to be handed over."""
     copies = session.exec(
-        select(CopyRow, SeedRow)
+        select(CopyRow, SeedRow, TestRow.send_at)
         .join(SeedRow, col(SeedRow.id) == col(CopyRow.seed_id))
+        .join(TestRow, col(TestRow.id) == col(CopyRow.test_id))
         .where(col(CopyRow.test_id) == test_id, col(CopyRow.provider) == provider)
         .order_by(col(CopyRow.id))
     ).all()
-    attempts = _attempts(session, [saved(copy.id) for copy, _ in copies])
+    attempts = _attempts(session, [saved(copy.id) for copy, _, _ in copies])
     found = []
-    for copy, seed in copies:
+    for copy, seed, send_at in copies:
         tried = attempts.get(saved(copy.id), [])
         if not any(attempt.outcome in FINAL for attempt in tried):
             found.append(
-                OwedCopy(saved(copy.id), copy.seed_id, seed.address, copy.message_id, len(tried))
+                OwedCopy(
+                    saved(copy.id),
+                    copy.seed_id,
+                    seed.address,
+                    copy.message_id,
+                    attempts=len(tried),
+                    leaves_at=copy.send_after or send_at,
+                    tried_at=tried[-1].finished_at if tried else None,
+                )
             )
     return found
 
@@ -68,18 +79,22 @@ def resolve_doubts(session: Session, test_id: int, provider: str, *, now: dateti
         session.add(attempt)
 
 
-def begin(session: Session, copy: OwedCopy, *, now: datetime) -> int:
-    """Write down that an attempt begins, and return its id; the caller commits before it is made.
+def begin(session: Session, copies: Sequence[OwedCopy], *, now: datetime) -> list[int]:
+    """Write down that an attempt begins for each of *copies*, and return the attempts' ids.
 
-    Core statements, here and in `finish`: this is done for every copy, and a commit makes the
-    ORM forget its objects.
+    The caller commits before they are made. Core statements, here and in `finish`: this is
+    done for every copy, and a commit makes the ORM forget its objects.
     """
-    written = session.execute(
-        insert(HandoverRow)
-        .values(copy_id=copy.copy_id, attempt=copy.attempts + 1, started_at=now)
-        .returning(col(HandoverRow.id))
-    )
-    return saved(written.scalar_one())
+    return [
+        saved(
+            session.execute(
+                insert(HandoverRow)
+                .values(copy_id=copy.copy_id, attempt=copy.attempts + 1, started_at=now)
+                .returning(col(HandoverRow.id))
+            ).scalar_one()
+        )
+        for copy in copies
+    ]
 
 
 def finish(session: Session, attempt_id: int, handover: Handover, *, now: datetime) -> None:
@@ -94,6 +109,7 @@ def finish(session: Session, attempt_id: int, handover: Handover, *, now: dateti
             code=reply.code if reply else None,
             enhanced=reply.enhanced if reply else "",
             text=(reply.text if reply else handover.problem)[:1000],
+            their_id=handover.their_id[:250],
         )
         .execution_options(synchronize_session=False)
     )

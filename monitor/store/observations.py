@@ -12,6 +12,7 @@ from sqlmodel import Session, SQLModel, col, select
 from monitor.core.observations import Observation
 from monitor.core.placements import Placement
 from monitor.store.columns import saved
+from monitor.store.placement_tests import all_out_at
 from monitor.store.tables import (
     CampaignRow,
     SenderRow,
@@ -58,7 +59,7 @@ def observe(session: Session, test_id: int, *, now: datetime) -> list[Observatio
             body={
                 "test": test.uid,
                 "sender": sender,
-                "sent_at": test.send_at.isoformat(),
+                "sent_at": all_out_at(test).isoformat(),
                 "features": test.features["all"],
                 "placements": {seed: str(p) for seed, p in cluster.placements.items()},
                 "regions": cluster.regions,

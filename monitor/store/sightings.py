@@ -4,13 +4,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Executable, func
+from sqlalchemy import func, update
 from sqlalchemy import select as sql_select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, select
 
 from monitor.core.campaigns import Found, Outcome
+from monitor.core.departures import YOURS
 from monitor.core.placements import LADDER, Placement, Sighting, next_look
+from monitor.store.marks import Marks, marks_of
+from monitor.store.rows import insert_once
 from monitor.store.tables import CopyRow, EvidenceRow, HandoverRow, SightingRow
 
 # One look reads hundreds of rows, so its queries go without the ORM.
@@ -22,7 +24,7 @@ _CHUNK = 500  # ids in one IN (...), below every database's limit
 
 @dataclass(frozen=True, slots=True)
 class WatchedCopy:
-    """A copy that was handed over and whose ladder is not climbed yet."""
+    """A copy that is looked for: handed over, its ladder not climbed yet, or still awaited."""
 
     copy_id: int
     test_id: int
@@ -31,6 +33,13 @@ class WatchedCopy:
     sent_at: datetime
     is_certain: bool  # False: nobody knows whether the server took it
     last_look: datetime | None
+    their_id: str = ""  # the Message-ID that a mail service gave it in place of ours
+    marks: Marks | None = None  # of what the sender's own service sends
+    awaited_until: datetime | None = None  # nobody knows yet whether it was sent
+
+    @property
+    def is_awaited(self) -> bool:
+        return self.awaited_until is not None
 
     def is_due(self, now: datetime) -> bool:
         """Has a rung of the ladder come since the last look?"""
@@ -52,6 +61,8 @@ def watched(session: Session, seed_id: int, *, now: datetime) -> list[WatchedCop
             COPY.c.test_id,
             COPY.c.message_id,
             TEST.c.token,
+            TEST.c.transport,
+            HANDOVER.c.their_id,
             HANDOVER.c.outcome,
             func.coalesce(HANDOVER.c.finished_at, HANDOVER.c.started_at),
             last_look,
@@ -64,7 +75,8 @@ def watched(session: Session, seed_id: int, *, now: datetime) -> list[WatchedCop
             HANDOVER.c.started_at > now - LADDER[-1] * 1.1,
         )
         .order_by(COPY.c.id)
-    )
+    ).all()
+    marks = marks_of(session, {row.test_id for row in rows if row.transport == YOURS})
     return [
         WatchedCopy(
             copy_id=copy_id,
@@ -74,8 +86,10 @@ def watched(session: Session, seed_id: int, *, now: datetime) -> list[WatchedCop
             sent_at=sent_at,
             is_certain=outcome is Outcome.ACCEPTED,
             last_look=looked_at,
+            their_id=their_id,
+            marks=marks.get(test_id),
         )
-        for copy_id, test_id, message_id, token, outcome, sent_at, looked_at in rows
+        for copy_id, test_id, message_id, token, _, their_id, outcome, sent_at, looked_at in rows
     ]
 
 
@@ -120,7 +134,7 @@ def undecided(session: Session, test_id: int) -> list[tuple[int, str]]:
 
 
 def add(session: Session, looks: Iterable[tuple[int, Sighting]]) -> int:
-    """Write *looks*, as (copy id, sighting); return how many. Core insert: 11 times the ORM.
+    """Write *looks*, as (copy id, sighting); return how many.
 
     Of two looks at a copy at the same moment, the one that was written first stays.
     """
@@ -136,8 +150,7 @@ def add(session: Session, looks: Iterable[tuple[int, Sighting]]) -> int:
         }
         for copy_id, look in looks
     ]
-    if rows:
-        session.execute(_insert_once(session, SightingRow), rows)
+    insert_once(session, SightingRow, rows)
     return len(rows)
 
 
@@ -176,15 +189,18 @@ def keep_evidence(
         "recorded_at": now,
         "received_at": found.received_at,
         "match": found.match,
+        "duplicates": found.duplicates,
         "headers": found.headers,
         "facts": dict(facts),
     }
-    session.execute(_insert_once(session, EvidenceRow), [row])
+    insert_once(session, EvidenceRow, [row])
 
 
-def _insert_once(session: Session, table: type[SQLModel]) -> Executable:
-    """An insert that leaves alone what is there: a slow look may be overtaken by the next."""
-    target = SQLModel.metadata.tables[str(table.__tablename__)]
-    is_sqlite = session.get_bind().dialect.name == "sqlite"
-    fresh = sqlite.insert(target) if is_sqlite else postgresql.insert(target)
-    return fresh.on_conflict_do_nothing()
+def note_duplicates(session: Session, copy_id: int, count: int) -> None:
+    """Keep how many further messages were the same copy, if they are more than before."""
+    session.execute(
+        update(EvidenceRow)
+        .where(col(EvidenceRow.copy_id) == copy_id, col(EvidenceRow.duplicates) < count)
+        .values(duplicates=count)
+        .execution_options(synchronize_session=False)
+    )

@@ -1,24 +1,28 @@
 """The edges that a configuration asks for: everything that touches the world outside."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from monitor.alerts.email import EmailAlerter
 from monitor.core.clock import Clock
+from monitor.core.errors import TransportRefusedError
 from monitor.core.ports import Alerter, LinkChecker, Mailbox, StatusFeed, Transport
 from monitor.core.seeds import Account, ProviderFacts
 from monitor.feeds.microsoft import MicrosoftHealthFeed
-from monitor.lookups.dns import DnsResolver
 from monitor.lookups.links import HttpLinkChecker
 from monitor.mailboxes.graph import GraphTenant
 from monitor.mailboxes.kinds import ReaderParts, open_mailbox
-from monitor.senders.routes import DirectRoute, smarthost
-from monitor.senders.smtp import SmtpTransport
 from monitor.settings import Settings
-from monitor.settings.sections import Sending, Tenant
+from monitor.settings.sections import Tenant
 from monitor.tenant import TenantAccess
+from monitor.wiring.transports import named_transports, smtp_transport
+
+
+def no_transport(name: str) -> Transport:
+    """Stand for no transports at all, where nobody has configured any."""
+    raise TransportRefusedError(f"there is no transport {name!r}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +34,21 @@ class Edges:
     checker: LinkChecker
     feeds: Sequence[StatusFeed]
     alerters: Mapping[str, Alerter]
+    named: Callable[[str], Transport] = field(default=no_transport)
+
+    def transport_of(self, name: str) -> Transport:
+        """Return the transport of a test: that of [transports.*name*], or the usual one for "".
+
+        Raises:
+            TransportRefusedError: there is none of this name, or it cannot be used.
+        """
+        return self.named(name) if name else self.transport
 
 
 def edges_from(settings: Settings, clock: Clock) -> Edges:
     """Build the edges that *settings* ask for. Nothing is connected to yet."""
     return Edges(
-        transport=_transport(settings.sending),
+        transport=smtp_transport(settings.sending),
         open_mailbox=partial(
             open_mailbox,
             parts=ReaderParts(
@@ -48,9 +61,10 @@ def edges_from(settings: Settings, clock: Clock) -> Edges:
         feeds=feeds_from(settings),
         alerters={
             "email": EmailAlerter(
-                _transport(settings.alert_server), settings.alerts.from_address, clock
+                smtp_transport(settings.alert_server), settings.alerts.from_address, clock
             )
         },
+        named=named_transports(settings),
     )
 
 
@@ -76,19 +90,3 @@ def _access(tenant: Tenant) -> TenantAccess:
 
 def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
-
-
-def _transport(sending: Sending) -> SmtpTransport:
-    route = (
-        DirectRoute(DnsResolver(None, timeout_s=sending.timeout_s))
-        if sending.mode == "direct"
-        else smarthost(sending.endpoint)
-    )
-    return SmtpTransport(
-        route,
-        hostname=sending.hostname,
-        timeout_s=sending.timeout_s,
-        username=sending.username,
-        password=sending.password.get_secret_value(),
-        ca_file=sending.ca_file,
-    )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from sqlmodel import Session, col, select
 
+from monitor.steps.send import TOGETHER, lane_of
 from monitor.store import buckets
 from monitor.store.columns import saved
 from monitor.store.schedules import Plan, put_schedule
@@ -50,6 +51,22 @@ def _put_rates(session: Session, house: House) -> None:
                 )
             else:
                 buckets.clear_rate(session, lane)
+    _put_transport_rates(session, house)
+
+
+def _put_transport_rates(session: Session, house: House) -> None:
+    """Limit how many copies each transport takes, over all tests and workers.
+
+    Copies leave in small groups, so that a bucket holds what flows in between two of them.
+    """
+    for name, route in house.settings.transports.items():
+        rate_per_s = route.copies_per_minute / 60
+        if rate_per_s:
+            burst = max(1.0, rate_per_s * TOGETHER.total_seconds())
+            now = house.clock.now()
+            buckets.set_rate(session, lane_of(name), rate_per_s=rate_per_s, burst=burst, now=now)
+        else:
+            buckets.clear_rate(session, lane_of(name))
 
 
 def _plans(

@@ -51,7 +51,14 @@ def handlers(house: "House") -> Mapping[str, Handler]:
 
 
 def _start(house: "House", session: Session, job: Job) -> None:
-    start(session, args=job.args, key=job.unique_key, now=house.clock.now(), rng=house.rng)
+    start(
+        session,
+        args=job.args,
+        key=job.unique_key,
+        copies_per_minute=house.settings.sending.copies_per_minute,
+        now=house.clock.now(),
+        rng=house.rng,
+    )
 
 
 def _send(house: "House", session: Session, job: Job) -> None:
@@ -60,7 +67,7 @@ def _send(house: "House", session: Session, job: Job) -> None:
         test_id=job.args["test"],
         provider=job.args["provider"],
         attempt=job.attempt,
-        outside=Outside(house.edges.transport, _compose),
+        outside=Outside(house.edges.transport_of, _compose),
         clock=house.clock,
     )
 

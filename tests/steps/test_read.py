@@ -57,7 +57,7 @@ def copy(world: World, session: Session) -> CopyRow:
 def accept(world: World, session: Session, copy: CopyRow) -> None:
     owed = handovers.owed(session, copy.test_id, copy.provider)
     (mine,) = [one for one in owed if one.copy_id == copy.id]
-    attempt = handovers.begin(session, mine, now=world.clock.now())
+    (attempt,) = handovers.begin(session, [mine], now=world.clock.now())
     taken = Handover(copy.message_id, Outcome.ACCEPTED)
     handovers.finish(session, attempt, taken, now=world.clock.now())
     session.commit()

@@ -59,7 +59,7 @@ def go(world: World, session: Session) -> Go:
             test_id=test.id or 0,
             provider="gmail",
             attempt=attempt,
-            outside=Outside(transport, plainly),
+            outside=Outside(lambda _name: transport, plainly),
             clock=world.clock,
         )
         session.commit()
@@ -122,9 +122,10 @@ def test_a_provider_that_defers_for_a_day_has_rejected(
     world: World, session: Session, go: Go
 ) -> None:
     test = world.new_test()
-    for _ in range(len(BACK_OFF)):
+    for wait in BACK_OFF:
         with pytest.raises(AgainLaterError):
             go(test, Scripted(*[Outcome.DEFERRED] * 3, reply=GREYLISTED))
+        world.clock.sleep(wait)
     go(test, Scripted(*[Outcome.DEFERRED] * 3, reply=GREYLISTED))
     verdicts = session.exec(select(SightingRow)).all()
     assert {row.placement for row in verdicts} == {Placement.REJECTED}
@@ -135,9 +136,10 @@ def test_a_server_we_never_reached_says_nothing_about_the_copy(
     world: World, session: Session, go: Go
 ) -> None:
     test = world.new_test()
-    for _ in range(len(BACK_OFF)):
+    for wait in BACK_OFF:
         with pytest.raises(AgainLaterError):
             go(test, Scripted(*[Outcome.FAILED] * 3))
+        world.clock.sleep(wait)
     go(test, Scripted(*[Outcome.FAILED] * 3))
     verdicts = session.exec(select(SightingRow)).all()
     assert {row.placement for row in verdicts} == {Placement.UNKNOWN}

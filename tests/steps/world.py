@@ -7,6 +7,7 @@ from datetime import timedelta
 from sqlmodel import Session, select
 
 from monitor.core.clock import ManualClock
+from monitor.core.departures import AT_ONCE, Departure
 from monitor.store import new_tests
 from monitor.store.secrets import Vault
 from monitor.store.tables import CampaignRow, CopyRow, TestRow
@@ -25,7 +26,7 @@ class World:
     vault: Vault
     rng: random.Random = field(default_factory=lambda: random.Random(5))
 
-    def new_test(self, key: str = "first") -> TestRow:
+    def new_test(self, key: str = "first", departure: Departure = AT_ONCE) -> TestRow:
         """Make a test of three copies, due now."""
         made = new_tests.create(
             self.session,
@@ -35,6 +36,7 @@ class World:
             send_at=self.clock.now(),
             now=self.clock.now(),
             rng=self.rng,
+            departure=departure,
         )
         self.session.commit()
         return made
