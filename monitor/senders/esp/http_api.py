@@ -100,9 +100,12 @@ class Line:
         body = _Body(request.body)
         try:
             with self._watch.limit(self._timeout_s):
-                return self._exchange(request, body)
+                answer = self._exchange(request, body)
+            if self._watch.is_over:  # a head that was cut looks like one that ended
+                raise requests.Timeout
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             raise self._no_answer(error, was_sent=body.is_spent) from error
+        return answer
 
     def close(self) -> None:
         self._session.close()
@@ -119,7 +122,6 @@ class Line:
             stream=True,
         ) as response:
             read, is_whole = _read(response)
-            is_whole = is_whole and not self._watch.is_over
             return Answer(response.status_code, response.headers, read, is_whole)
 
     def _no_answer(self, error: Exception, *, was_sent: bool) -> NoAnswerError:
