@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from monitor.lab.advisories import issues
+from monitor.lab.graph_mail import answer_mail
 from monitor.lab.httpd import Request, Response
 from monitor.lab.hunting import hunt
 from monitor.lab.message_trace import trace
@@ -49,12 +50,15 @@ class Graph:
             if is_token:
                 return self._token(request)
             self._check_token(request)
+            self._check_pace()
+            mail = answer_mail(self._world, request)
+            if mail is not None:
+                return mail
             if route is None:
                 raise GraphError(400, "BadRequest", f"Resource not found for {request.path}")
             method, handler = route
             if request.method != method:
                 raise GraphError(405, "MethodNotAllowed", f"{request.method} is not supported")
-            self._check_pace()
             return Response.of_json(handler(self._world, request))
         except GraphError as error:
             return error.response()

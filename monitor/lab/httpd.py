@@ -24,6 +24,18 @@ class Request:
     headers: Mapping[str, str]
     body: bytes
 
+    @classmethod
+    def of(
+        cls, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> "Request":
+        """Read a request's target.
+
+        Raises:
+            BadRequestError: it cannot be read.
+        """
+        parts = _split(target)
+        return cls(method.upper(), unquote(parts.path), _pairs(parts.query), headers, body)
+
     def form(self) -> dict[str, str]:
         """Read a urlencoded body; {} if it is something else."""
         kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -97,9 +109,8 @@ async def read_request(reader: asyncio.StreamReader) -> Request | None:
         for name, colon, value in (line.partition(":") for line in rest)
         if colon
     }
-    target = _split(words[1])
     body = await _read_body(reader, headers)
-    return Request(words[0].upper(), unquote(target.path), _pairs(target.query), headers, body)
+    return Request.of(words[0], words[1], headers, body)
 
 
 @dataclass(frozen=True, slots=True)

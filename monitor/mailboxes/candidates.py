@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 
 from monitor.core.campaigns import Found, Match, Role, Wanted
 from monitor.evidence.recognise import recognise
+from monitor.evidence.stamp import NEEDED_HEADERS
 from monitor.mailboxes.folders import ORDER
 
 MAX_HEADER_BYTES = 64 * 1024  # of one copy
 _STRENGTH = list(Match)
+_NEEDED = {name.lower() for name in (*NEEDED_HEADERS, "From", "Subject", "Date")}
+_RESERVED = 16 * 1024  # bytes
 _DOUBTFUL = {Match.BODY_HASH, Match.WEAK}
 _LAST = datetime.max.replace(tzinfo=UTC)
 
@@ -25,6 +28,7 @@ class Candidate:
     tab: str = ""
     received_at: datetime | None = None
     note: str = ""
+    body: bytes | None = None  # its beginning, where it is at hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ def choose(candidates: Iterable[Candidate], wanted: Sequence[Wanted]) -> list[Ch
     """
     mine: dict[str, dict[str, Chosen]] = {}
     for one in candidates:
-        known = recognise(one.headers, None, wanted, received_at=one.received_at)
+        known = recognise(one.headers, one.body, wanted, received_at=one.received_at)
         if known is not None:
             same = mine.setdefault(known.wanted.message_id, {})
             same[one.key] = Chosen(one.key, _found(one, known.wanted.message_id, known.match))
@@ -75,15 +79,37 @@ def _found(one: Candidate, message_id: str, match: Match) -> Found:
     )
 
 
+class Keys:
+    """By what id the service knows the copies that were found; the oldest are forgotten."""
+
+    def __init__(self, *, most: int = 2_000) -> None:
+        self._most = most
+        self._keys: dict[str, str] = {}
+
+    def get(self, message_id: str) -> str | None:
+        return self._keys.get(message_id)
+
+    def learn(self, chosen: Iterable[Chosen]) -> None:
+        for one in chosen:
+            self._keys.pop(one.found.message_id, None)
+            self._keys[one.found.message_id] = one.key
+        for message_id in list(self._keys)[: -self._most]:
+            del self._keys[message_id]
+
+
 def header_block(pairs: Iterable[tuple[str, str]]) -> bytes:
-    """Write (name, value) pairs as a header block, topmost first, at most MAX_HEADER_BYTES."""
+    """Write (name, value) pairs as a header block, topmost first, at most MAX_HEADER_BYTES.
+
+    What does not fit is left out. By what a copy is known there is always room for, however
+    long the others are.
+    """
     block = bytearray()
     for name, value in pairs:
         unfolded = " ".join(value.split())
         line = f"{name.strip()}: {unfolded}\r\n".encode("utf-8", "replace")
-        if len(block) + len(line) > MAX_HEADER_BYTES:
-            break
-        block += line
+        reserved = 0 if name.strip().lower() in _NEEDED else _RESERVED
+        if len(block) + len(line) <= MAX_HEADER_BYTES - reserved:
+            block += line
     return bytes(block)
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
+from urllib.parse import urljoin, urlsplit
 
 from monitor.bounded_http import (
     Answer,
@@ -28,6 +29,7 @@ from monitor.tenant import RefusedError
 Row: TypeAlias = dict[str, Json]
 
 # Worth another try, though most of them say that we did something wrong.
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 BUSY = frozenset({408, 409, 423, 425, 429})
 
 
@@ -84,14 +86,20 @@ class MailTalk:
         self._mail = mail
         self._talk = talk
 
-    def object(self, ask: Ask) -> Row:
+    def object(self, ask: Ask, *, hops: int = 0) -> Row:
         """Return the JSON object that answers *ask*.
+
+        Args:
+            hops: redirects that are followed, though to no other server.
 
         Raises:
             MailboxLockedError: refused, or there is no such thing.
             MailboxBusyError: later, or an answer that makes no sense.
         """
         answer = self._send(ask)
+        if hops and answer.status in REDIRECTS:
+            url = self._here(ask.url, answer.headers.get("Location", ""))
+            return self.object(replace(ask, url=url), hops=hops - 1)
         self._check(answer)
         return json_object(self._mail.service.name, answer)
 
@@ -117,6 +125,16 @@ class MailTalk:
         """Hold an answer within an answer, as in a batch, against the same rules."""
         self._check(answer)
 
+    def _here(self, url: str, location: str) -> str:
+        """Return where a redirect leads: to another server, our token must not go."""
+        try:
+            target = urljoin(url, location)
+            if urlsplit(target)[:2] == urlsplit(url)[:2]:
+                return target
+        except ValueError:
+            pass
+        raise MailboxBusyError(f"{self._mail.service.name} leads us to another server.")
+
     def _send(self, ask: Ask) -> Answer:
         return self._talk.send_signed(ask, self._mail.tokens)
 
@@ -127,6 +145,8 @@ class MailTalk:
         if answer.status >= 500 or answer.status in BUSY or self._mail.is_busy(answer):
             problem = refusal(name, "cannot answer now", answer)
             raise MailboxBusyError(problem, retry_after=retry_after(answer.headers))
+        if answer.status == 404 and not is_gone(answer):
+            raise MailboxBusyError(refusal(name, "cannot be found now", answer))
         words = "does not know us" if answer.status == 401 else "refuses to be read"
         raise MailboxLockedError(refusal(name, words, answer), remedy=self._mail.remedy)
 
@@ -158,6 +178,17 @@ class FixedToken:
 def rows(value: Json) -> list[Row]:
     """Return the objects of a list; [] if it is none."""
     return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+
+
+def listed(name: str, answer: Row, key: str) -> list[Row]:
+    """Return the objects of a list that must be there: an answer without it affirms nothing.
+
+    Raises:
+        MailboxBusyError: it is not there.
+    """
+    if not isinstance(answer.get(key), list):
+        raise MailboxBusyError(f"{name}'s answer makes no sense: it has no list of {key}.")
+    return rows(answer[key])
 
 
 def text(row: Row, key: str) -> str:
