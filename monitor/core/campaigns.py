@@ -75,6 +75,7 @@ class Handover:
     problem: str = ""  # why there is no reply
     is_of_server: bool = False  # refused before the recipient was named: others would be too
     their_id: str = ""  # the Message-ID that the service puts on the copy in place of ours
+    is_of_service: bool = False  # the word of a sending service, not of a mailbox provider
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,7 +216,11 @@ def _settle(session: Session, copy: OwedCopy, handover: Handover, now: datetime)
 
 
 def _given_up(handover: Handover, copy: OwedCopy, now: datetime) -> Sighting:
-    """A provider that defers for a day has refused; a server we never reached says nothing."""
+    """A provider that defers for a day has refused.
+
+    A server that we never reached says nothing of it, nor does a sending service.
+    """
     tries = f"gave up after {copy.attempts + 1} attempts: {handover.reply or handover.problem}"
-    placement = Placement.REJECTED if handover.outcome is Outcome.DEFERRED else Placement.UNKNOWN
+    is_verdict = handover.outcome is Outcome.DEFERRED and not handover.is_of_service
+    placement = Placement.REJECTED if is_verdict else Placement.UNKNOWN
     return Sighting(now, placement, reason=tries)

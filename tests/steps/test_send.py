@@ -21,16 +21,19 @@ BLOCKED = SmtpReply(550, "5.7.1", "Blocked")
 class Scripted:
     """A transport that answers by script, one answer a letter; it counts what it took."""
 
-    def __init__(self, *answers: Outcome, reply: SmtpReply | None = None) -> None:
+    def __init__(
+        self, *answers: Outcome, reply: SmtpReply | None = None, is_of_service: bool = False
+    ) -> None:
         self.answers = list(answers)
         self.reply = reply
+        self.is_of_service = is_of_service
         self.taken: list[str] = []
 
     def send(self, letters: Sequence[Letter]) -> Iterator[Handover]:
         for letter in letters:
             self.taken.append(letter.message_id)
             outcome = self.answers.pop(0) if self.answers else Outcome.ACCEPTED
-            yield Handover(letter.message_id, outcome, self.reply)
+            yield Handover(letter.message_id, outcome, self.reply, is_of_service=self.is_of_service)
 
 
 class Dies(Scripted):
@@ -130,6 +133,24 @@ def test_a_provider_that_defers_for_a_day_has_rejected(
     verdicts = session.exec(select(SightingRow)).all()
     assert {row.placement for row in verdicts} == {Placement.REJECTED}
     assert "gave up after 10 attempts: 451" in verdicts[0].reason
+
+
+def test_a_sending_service_that_defers_for_a_day_says_nothing_about_the_provider(
+    world: World, session: Session, go: Go
+) -> None:
+    test = world.new_test()
+    quota = SmtpReply(429, "", "daily quota exceeded")
+    for wait in (*BACK_OFF, None):
+        service = Scripted(*[Outcome.DEFERRED] * 3, reply=quota, is_of_service=True)
+        if wait is None:
+            go(test, service)
+            break
+        with pytest.raises(AgainLaterError):
+            go(test, service)
+        world.clock.sleep(wait)
+    verdicts = session.exec(select(SightingRow)).all()
+    assert {row.placement for row in verdicts} == {Placement.UNKNOWN}
+    assert "gave up after 10 attempts: 429 daily quota exceeded" in verdicts[0].reason
 
 
 def test_a_server_we_never_reached_says_nothing_about_the_copy(

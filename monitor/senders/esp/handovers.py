@@ -53,7 +53,7 @@ class Handovers(Iterator[Handover]):
             if error.is_forged:
                 raise self._service.unreached(error) from error
             problem = self._service.unreached(error).what
-            self._down = Handover("", Outcome.FAILED, problem=problem, is_of_server=True)
+            self._down = _failed("", problem)
             return
         if self._service.is_unknown_key(answer):
             raise TransportRefusedError(self._service.refusal(answer))
@@ -82,7 +82,7 @@ class Handovers(Iterator[Handover]):
         try:
             answer = self._line.ask(self._service.request(letter))
         except UnfitError as error:
-            return Handover(letter.message_id, Outcome.FAILED, problem=f"{error}.")
+            return replace(_failed(letter.message_id, f"{error}."), is_of_server=False)
         except NoAnswerError as error:
             return self._unanswered(letter, error)
         handover = self._service.judge(letter, answer)
@@ -100,10 +100,16 @@ class Handovers(Iterator[Handover]):
         letter would wait for it once more.
         """
         problem = self._service.unreached(error).what
-        failed = Handover(letter.message_id, Outcome.FAILED, problem=problem, is_of_server=True)
+        failed = _failed(letter.message_id, problem)
         if not error.was_sent or error.is_silent:
             self._down = failed
         if not error.was_sent:
             return failed
         problem = f"the letter was sent, but not confirmed: {error}"
         return replace(failed, outcome=Outcome.UNCERTAIN, problem=problem)
+
+
+def _failed(message_id: str, problem: str) -> Handover:
+    return Handover(
+        message_id, Outcome.FAILED, problem=problem, is_of_server=True, is_of_service=True
+    )

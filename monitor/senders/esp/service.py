@@ -227,7 +227,9 @@ class Service(ABC):
         later = f", again in {wait.total_seconds():.0f} s" if wait is not None else ""
         words = self.said(answer) or _phrase(answer.status)
         reply = read_reply(answer.status, f"{self.NAME}: {words}{later}")
-        return Handover(letter.message_id, Outcome.DEFERRED, reply, is_of_server=True)
+        return Handover(
+            letter.message_id, Outcome.DEFERRED, reply, is_of_server=True, is_of_service=True
+        )
 
     def _who(self, answer: Answer) -> str:
         if answer.status == HTTPStatus.OK and answer.said is not None:
@@ -246,7 +248,9 @@ class Service(ABC):
 
 
 def _of_service(letter: Letter, outcome: Outcome, *, problem: str) -> Handover:
-    return Handover(letter.message_id, outcome, problem=problem, is_of_server=True)
+    return Handover(
+        letter.message_id, outcome, problem=problem, is_of_server=True, is_of_service=True
+    )
 
 
 def _phrase(status: int) -> str:

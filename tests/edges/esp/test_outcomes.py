@@ -42,7 +42,7 @@ def test_a_refused_letter_failed_and_was_not_rejected_by_a_mailbox_provider(
 ) -> None:
     refused, other = hand_over(server, server.vendor.refused)
 
-    assert (refused.outcome, refused.is_of_server) == (FAILED, True)
+    assert (refused.outcome, refused.is_of_server, refused.is_of_service) == (FAILED, True, True)
     assert server.vendor.words in refused.problem
     assert other.outcome is ACCEPTED
 
@@ -75,6 +75,7 @@ def test_a_service_that_asks_for_patience_is_not_asked_again(
     assert (deferred.outcome, other.outcome) == (DEFERRED, DEFERRED)
     assert deferred.reply is not None
     assert deferred.reply.code == status
+    assert deferred.is_of_service
     assert deferred.reply.text.endswith("again in 30 s")
     assert other.message_id == "<2.a@brand.example>"
     assert len(server.letters) == 1
