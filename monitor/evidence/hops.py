@@ -17,8 +17,8 @@ from monitor.evidence.fields import HeaderField, without_comments
 MAX_HOPS = 100
 MAX_VALUE = 4 * 1024  # characters of one Received field
 
-_FROM = re.compile(r"\s*from\s+(\S{1,255})", re.IGNORECASE)
-_BY = re.compile(r"(?:^|\s)by\s+(\S{1,255})", re.IGNORECASE)
+_FROM = re.compile(r"\s{0,20}from\s{1,20}(\S{1,255})", re.IGNORECASE)
+_BY = re.compile(r"(?:^|\s)by\s{1,20}(\S{1,255})", re.IGNORECASE)
 _REVERSE = re.compile(r"\(\s{0,5}(?:EHLO |HELO )?([A-Za-z0-9_.-]{1,255})\.?\s{0,5}\[")
 _IP = re.compile(r"[\[(](?:IPv6:)?([0-9A-Fa-f.:]{2,45})[\])]")
 

@@ -78,16 +78,15 @@ def _placement(told: Mapping[str, Any]) -> str:
 def _authentication(results: Mapping[str, str | None]) -> str:
     passed = [name.upper() for name in _METHODS if results[name] in _PASSED]
     others = [
-        f"{name.upper()} did not ({results[name]})"
+        f"{name.upper()} ({results[name]})"
         for name in _METHODS
         if results[name] and results[name] not in _PASSED
     ]
     if not passed and not others:
         return "The receiver wrote down no results of SPF, DKIM or DMARC."
-    said = ([f"{_listed(passed)} passed"] if passed else []) + (
-        [_listed(others)] if passed else [one.replace("did not", "did not pass") for one in others]
-    )
-    return "; ".join(part for part in said if part) + "."
+    if not passed:
+        return f"{_listed(others)} did not pass."
+    return f"{_listed(passed)} passed{f'; {_listed(others)} did not' if others else ''}."
 
 
 def _results(told: Mapping[str, Any]) -> Iterator[str]:

@@ -157,8 +157,9 @@ def test_exchanges_old_report_is_read() -> None:
         "From: anna@x.example\nX-Failed-Recipients: a@b.example\n\n550 no\n",
         "Return-Path: <>\nFrom: a@x.example\nSubject: Out of office\n\nI am away until 5.1.1.\n",
         (
-            "Content-Type: multipart/report; report-type=disposition-notification; boundary=b\n\n--b\n"
-            "Content-Type: message/disposition-notification\n\nFinal-Recipient: rfc822; a@b\n--b--\n"
+            "Content-Type: multipart/report; report-type=disposition-notification; boundary=b\n\n"
+            "--b\nContent-Type: message/disposition-notification\n\n"
+            "Final-Recipient: rfc822; a@b\n--b--\n"
         ),
         (
             "Content-Type: multipart/report; report-type=feedback-report; boundary=b\n\n--b\n"
