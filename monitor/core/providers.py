@@ -10,10 +10,12 @@ from monitor.core.seeds import Endpoint, ProviderFacts, Security
 
 MAX_BYTES = 256 * 1024  # of one file of facts
 
-_TEXTS = ("name", "login_remedy", "report_form")
+_TEXTS = ("name", "login_remedy", "report_form", "jmap")
 _LISTS = ("mx", "tabs", "authserv_ids", "link_hosts")
 _KEYS = (*_TEXTS, *_LISTS, "business", "imap", "folders")
-_IMAP_KEYS = ("host", "port", "security")
+_IMAP_LIMITS = ("connections", "account_connections")
+_IMAP_KEYS = ("host", "port", "security", "serial", *_IMAP_LIMITS)
+MAX_CONNECTIONS = 10_000
 
 _KIND_NAMES: Mapping[type, str] = {
     str: "a text",
@@ -38,6 +40,8 @@ def parse_provider(text: str, *, name: str) -> ProviderFacts:
     _refuse_unknown(table, _KEYS, where=name)
     texts = {key: _text(table, key, where=name) for key in _TEXTS}
     lists = {key: _texts(table, key, where=name) for key in _LISTS}
+    imap = _sub(table, "imap", where=name)
+    limits = {key: _limit(imap, key, where=f"{name}.imap") for key in _IMAP_LIMITS}
     return ProviderFacts(
         id=name,
         name=texts["name"] or name,
@@ -48,8 +52,11 @@ def parse_provider(text: str, *, name: str) -> ProviderFacts:
         authserv_ids=lists["authserv_ids"],
         login_remedy=texts["login_remedy"],
         report_form=texts["report_form"],
+        jmap=texts["jmap"],
         link_hosts=_hosts(lists["link_hosts"]),
         business=bool(_value(table, "business", bool, where=name)),
+        serial=bool(_value(imap, "serial", bool, where=f"{name}.imap")),
+        **limits,
     )
 
 
@@ -137,6 +144,15 @@ def _endpoint(table: Mapping[str, object], *, where: str) -> Endpoint | None:
             f"{where}.security", security, "is not known", remedy=nearest(security, list(Security))
         )
     return Endpoint(host, port, Security(security))
+
+
+def _limit(table: Mapping[str, object], key: str, *, where: str) -> int:
+    """Return a number of connections; 0, for no limit, if it is absent."""
+    value = table.get(key, 0)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_CONNECTIONS:
+        remedy = f"Write a number from 1 to {MAX_CONNECTIONS}."
+        raise BadInputError(f"{where}.{key}", str(value), "is not a number", remedy=remedy)
+    return value
 
 
 def _folders(table: Mapping[str, object], *, where: str) -> dict[str, Role]:

@@ -69,8 +69,12 @@ class ProviderFacts:
     authserv_ids: tuple[str, ...] = ()
     login_remedy: str = ""  # what a person must do when sign-in is refused
     report_form: str = ""  # the provider's own page for false positives
+    jmap: str = ""  # address of its JMAP session, where it has one
     link_hosts: tuple[str, ...] = ()  # hosts that rewritten links point to
     business: bool = False
+    serial: bool = False  # its IMAP servers take one command at a time
+    connections: int = 0  # IMAP connections at once, of all its seeds; 0 for no limit
+    account_connections: int = 0  # of one seed
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from monitor.mailboxes.imap_memory import MAX_FIELDS
 from monitor.mailboxes.imap_wire import quoted, search_date, uid_set
 
 MAX_SEARCHED = 10  # Message-IDs in one SEARCH
+COMPACT = b"RETURN (ALL) "  # ESEARCH (RFC 4731): an answer in ranges
+SAVED = b"RETURN (SAVE ALL) "  # SEARCHRES (RFC 5182)
 
 _FIELDS = (
     f"(UID INTERNALDATE BODY.PEEK[HEADER.FIELDS ({' '.join(NEEDED_HEADERS).upper()})]"
@@ -22,21 +24,36 @@ def examine(place: Place) -> bytes:
     return b"EXAMINE " + quoted(place.raw)
 
 
-def since(day: datetime) -> bytes:
-    """Ask which messages came on this day or later, by the server's own calendar."""
-    return b"UID SEARCH SINCE " + search_date(day)
+def status(place: Place) -> bytes:
+    """Ask what tells whether anything came or went, without opening the folder."""
+    return b"STATUS %b (MESSAGES UIDNEXT UIDVALIDITY)" % quoted(place.raw)
 
 
-def marked_since(day: datetime, wanted: Sequence[Wanted]) -> bytes:
+def since(day: datetime, *, how: bytes = b"") -> bytes:
+    """Ask which messages came on this day or later, by the server's own calendar.
+
+    Args:
+        how: COMPACT where the server knows it, or SAVED to have the answer at hand for
+            `saved_headers` too.
+    """
+    return b"UID SEARCH %bSINCE %b" % (how, search_date(day))
+
+
+def marked_since(day: datetime, wanted: Sequence[Wanted], *, how: bytes = b"") -> bytes:
     """Ask which of these messages are probably ours: by Message-ID, or by our own header."""
-    if len(wanted) > MAX_SEARCHED:
-        return since(day) + f' HEADER {TEST_HEADER.upper()} ""'.encode()
+    if is_many(wanted):
+        return since(day, how=how) + f' HEADER {TEST_HEADER.upper()} ""'.encode()
     keys = [b"HEADER MESSAGE-ID " + quoted(w.message_id) for w in wanted]
-    return b"%b %b%b" % (since(day), b"OR " * (len(keys) - 1), b" ".join(keys))
+    return b"%b %b%b" % (since(day, how=how), b"OR " * (len(keys) - 1), b" ".join(keys))
 
 
-def still_there(uids: Iterable[int]) -> bytes:
-    return b"UID SEARCH UID " + uid_set(uids)
+def is_many(wanted: Sequence[Wanted]) -> bool:
+    """Are these too many to be searched by name?"""
+    return len(wanted) > MAX_SEARCHED
+
+
+def still_there(uids: Iterable[int], *, how: bytes = b"") -> bytes:
+    return b"UID SEARCH %bUID %b" % (how, uid_set(uids))
 
 
 def in_tab(uids: Iterable[int], tab: str) -> bytes:
@@ -53,16 +70,29 @@ def new_fields(next_uid: int) -> bytes:
     return b"UID FETCH %d:* %b" % (next_uid, _FIELDS)
 
 
+def new_headers(next_uid: int, *, max_bytes: int) -> bytes:
+    """Fetch the headers of all messages from *next_uid* on: where few have come."""
+    return b"UID FETCH %d:* %b" % (next_uid, _header(max_bytes))
+
+
 def fields(uids: Iterable[int]) -> bytes:
     """Fetch what a copy is known by."""
     return b"UID FETCH %b %b" % (uid_set(uids), _FIELDS)
 
 
 def headers(uids: Iterable[int], *, max_bytes: int) -> bytes:
-    part = b"BODY.PEEK[HEADER]<0.%d>" % max_bytes
-    return b"UID FETCH %b (UID INTERNALDATE %b)" % (uid_set(uids), part)
+    return b"UID FETCH %b %b" % (uid_set(uids), _header(max_bytes))
 
 
-def beginning(uid: int, *, max_bytes: int) -> bytes:
-    """Fetch the first bytes of a message, header and body."""
-    return b"UID FETCH %d (UID BODY.PEEK[]<0.%d>)" % (uid, max_bytes)
+def saved_headers(*, max_bytes: int) -> bytes:
+    """Fetch the headers of what a search with SAVED has just found (RFC 5182)."""
+    return b"UID FETCH $ " + _header(max_bytes)
+
+
+def _header(max_bytes: int) -> bytes:
+    return b"(UID INTERNALDATE BODY.PEEK[HEADER]<0.%d>)" % max_bytes
+
+
+def beginnings(uids: Iterable[int], *, max_bytes: int) -> bytes:
+    """Fetch the first bytes of messages, header and body."""
+    return b"UID FETCH %b (UID BODY.PEEK[]<0.%d>)" % (uid_set(uids), max_bytes)

@@ -56,9 +56,10 @@ class Memory:
 
     def remember(self, uid: int, header: bytes, received_at: datetime | None) -> None:
         """Keep what a message is known by, out of its *header* or of a part of that."""
+        before = self._seen.get(uid)
         self.forget(uid)
         needed = b"".join(_NEEDED.findall(header))[:MAX_FIELDS]
-        self._seen[uid] = Seen(needed, received_at)
+        self._seen[uid] = Seen(needed, received_at, before.body if before else None)
         self.next_uid = max(self.next_uid, uid + 1)
         self._index(uid)
 
@@ -72,6 +73,11 @@ class Memory:
     def lacks_body(self, uids: Iterable[int]) -> list[int]:
         """Return those of *uids* whose bodies have not been read."""
         return [uid for uid in uids if uid in self._seen and self._seen[uid].body is None]
+
+    def received_since(self, day: datetime) -> list[int]:
+        """Return the messages that came on *day* or later, or nobody knows when."""
+        times = ((uid, seen.received_at) for uid, seen in self._seen.items())
+        return [uid for uid, at in times if at is None or at >= day]
 
     def mark_weakly(self) -> None:
         """From now on take From and subject for a mark too."""

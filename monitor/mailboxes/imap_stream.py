@@ -1,6 +1,7 @@
 """A connection to an IMAP server: whole responses in, whole writes out, all of it bounded."""
 
 import ipaddress
+import select
 import socket
 import ssl
 from time import monotonic
@@ -17,6 +18,12 @@ MAX_TAKEN = 48 * 1024 * 1024  # bytes between two calls of `begin`
 
 class ConnectionLostError(MailboxBusyError):
     """The server closed the connection."""
+
+    was_amid_batch = False  # while it owed the answers to several commands
+
+
+class ThrottledError(MailboxBusyError):
+    """The server says that it is asked too much."""
 
 
 class FloodError(MailboxBusyError):
@@ -111,6 +118,15 @@ class ImapStream:
             parts.append(line[: line.rindex(b"{")])
             parts.append(self._take(size))
 
+    def has_more(self, seconds: float) -> bool:
+        """Wait at most *seconds* for the server to speak; say whether it does."""
+        has_decrypted = isinstance(self._socket, ssl.SSLSocket) and self._socket.pending() > 0
+        if self._buffer or has_decrypted:
+            return seconds > 0
+        readable = select.poll()  # which, unlike select(), knows sockets beyond the 1,024th
+        readable.register(self._socket, select.POLLIN)
+        return seconds > 0 and bool(readable.poll(1000 * seconds))
+
     def close(self) -> None:
         """Say goodbye without waiting for the answer. Never raises."""
         try:
@@ -127,6 +143,9 @@ class ImapStream:
 
     def busy(self, problem: str, *, remedy: str = "") -> MailboxBusyError:
         return MailboxBusyError(self.words(problem), remedy=remedy)
+
+    def throttled(self, problem: str) -> ThrottledError:
+        return ThrottledError(self.words(problem))
 
     def lost(self, problem: str) -> ConnectionLostError:
         return ConnectionLostError(self.words(problem))

@@ -14,6 +14,7 @@ Item: TypeAlias = "bytes | tuple[Item, ...] | None"
 MAX_DEPTH = 12  # of nested lists
 MAX_TEXT = 200  # characters of a server's words that we repeat
 MAX_UID = 2**32 - 1
+MAX_FOUND = 200_000  # numbers of one answer, the highest ones
 
 # A parenthesis, a quoted string, an atom (which may hold a section with blanks, as in
 # BODY[HEADER.FIELDS (TO)]<0>), or a quote that nobody closes. Bounded: no part of it
@@ -42,6 +43,7 @@ class Response:
     value: str = ""  # of the code: "42"
     text: str = ""  # a person's words, printable and short
     items: tuple[Item, ...] = ()
+    about: str = ""  # the tag of the command that an ESEARCH answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,8 @@ def parse(parts: Sequence[bytes]) -> Response:
     tag, _, rest = first.partition(b" ")
     name = tag.decode("latin-1")
     if name == "+":
-        return Response("+", "+", text=shown(rest.decode("utf-8", "replace")))
+        text = rest.decode("utf-8", "replace")
+        return Response("+", "+", value=text[:4096].strip(), text=shown(text))
     head, _, after = rest.partition(b" ")
     word = head.decode("latin-1").upper()
     if word in _STATUS:
@@ -110,7 +113,18 @@ def parse(parts: Sequence[bytes]) -> Response:
         count = number(head)
         head, _, after = after.partition(b" ")
         word = head.decode("latin-1").upper()
-    return Response(name, word, count, items=_items([after, *parts[1:]]))
+    items = _items([after, *parts[1:]])
+    return Response(
+        name, word, count, items=items, about=_about(items) if word == "ESEARCH" else ""
+    )
+
+
+def _about(items: tuple[Item, ...]) -> str:
+    """Return the tag that an ESEARCH response names first."""
+    match items:
+        case ((bytes() as key, bytes() as tag), *_) if key.upper() == b"TAG":
+            return tag.decode("latin-1")
+    return ""
 
 
 def _status(tag: str, word: str, text: str) -> Response:
@@ -172,11 +186,68 @@ def listed(response: Response) -> Listed | None:
 
 
 def found_uids(response: Response) -> list[int]:
-    """Return the numbers of a SEARCH response."""
-    if response.word != "SEARCH":
+    """Return the numbers of a SEARCH response, or of an ESEARCH (RFC 4731)."""
+    if response.word == "SEARCH":
+        uids = (number(item) for item in response.items if isinstance(item, bytes))
+        return [uid for uid in uids if 0 < uid <= MAX_UID]
+    if response.word != "ESEARCH":
         return []
-    uids = (number(item) for item in response.items if isinstance(item, bytes))
-    return [uid for uid in uids if 0 < uid <= MAX_UID]
+    words = [item if isinstance(item, bytes) else b"" for item in response.items]
+    at = next((n for n, word in enumerate(words[:-1]) if word.upper() == b"ALL"), -1)
+    return numbers(words[at + 1]) if at >= 0 else []
+
+
+def numbers(sequence: bytes) -> list[int]:
+    """Return the numbers of a sequence set such as 1:3,7 in order; of very many the highest."""
+    found: set[int] = set()
+    for part in reversed(sequence.split(b",")):
+        low, _, high = part.partition(b":")
+        first, last = sorted((number(low), number(high) if high else number(low)))
+        if first < 1 or last > MAX_UID:
+            continue
+        found.update(range(max(first, last - MAX_FOUND + len(found) + 1), last + 1))
+        if len(found) >= MAX_FOUND:
+            break
+    return sorted(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """By these a folder shows whether anything came or went since (RFC 3501 section 6.3.10)."""
+
+    validity: str
+    next_uid: int
+    messages: int
+
+
+def counts(response: Response) -> tuple[bytes, Counts | None]:
+    """Understand a STATUS response: the folder's name, and what is told of it."""
+    match response.items:
+        case (bytes() as raw, tuple() as pairs, *_) if response.word == "STATUS":
+            told = {}
+            for key, value in zip(pairs[::2], pairs[1::2], strict=False):
+                if isinstance(key, bytes) and isinstance(value, bytes):
+                    told[key.upper()] = value
+            if told.keys() >= {b"MESSAGES", b"UIDNEXT", b"UIDVALIDITY"}:
+                validity = told[b"UIDVALIDITY"].decode("latin-1")
+                next_uid, messages = number(told[b"UIDNEXT"]), number(told[b"MESSAGES"])
+                return raw, Counts(validity, next_uid, messages)
+            return raw, None
+    return b"", None
+
+
+def namespaces(response: Response) -> tuple[list[bytes], list[bytes]]:
+    """Return the prefixes of one's own folders, and those of other people's (RFC 2342)."""
+    if response.word != "NAMESPACE":
+        return [], []
+    own, *foreign = (_prefixes(item) for item in (*response.items, None, None, None)[:3])
+    return own, [prefix for some in foreign for prefix in some]
+
+
+def _prefixes(item: Item) -> list[bytes]:
+    entries = item if isinstance(item, tuple) else ()
+    firsts = (entry[0] for entry in entries if isinstance(entry, tuple) and entry)
+    return [first for first in firsts if isinstance(first, bytes)]
 
 
 def fetched(response: Response) -> Fetched | None:

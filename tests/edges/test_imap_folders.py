@@ -4,7 +4,7 @@ import pytest
 
 from monitor.core.campaigns import Role
 from monitor.core.seeds import ProviderFacts
-from monitor.mailboxes.folders import MAX_FOLDERS, places
+from monitor.mailboxes.folders import MAX_FOLDERS, Listing, places
 from monitor.mailboxes.imap_wire import Listed
 
 
@@ -13,7 +13,7 @@ def folder(name: str, *attributes: str, delimiter: str = "/") -> Listed:
 
 
 def roles(facts: ProviderFacts, *folders: Listed) -> dict[str, Role]:
-    return {place.name: place.role for place in places(folders, facts)}
+    return {place.name: place.role for place in places(Listing(folders), facts)}
 
 
 NOBODY = ProviderFacts("x", "X", (), None, {})
@@ -101,7 +101,7 @@ def test_what_shows_mail_twice_or_holds_the_owner_s_own_is_never_searched(listed
 
 def test_a_mailbox_of_a_thousand_folders_is_looked_at_in_its_main_ones() -> None:
     many = [folder(f"f{n:04d}") for n in range(1000)]
-    found = places([*many, folder("Spam")], NOBODY)
+    found = places(Listing([*many, folder("Spam")]), NOBODY)
 
     assert len(found) == MAX_FOLDERS
     assert [place.name for place in found[:3]] == ["INBOX", "Spam", "f0000"]
