@@ -206,6 +206,9 @@ class Route(Section):
     domain: str = ""
     region: str = ""
     base_url: MaybeUrl = ""
+    tracking: Literal["account", "off"] = "account"
+    stream: str = ""
+    configuration_set: str = ""
     host: str = ""
     port: Port = 587
     security: Security = Security.STARTTLS

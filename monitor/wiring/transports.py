@@ -25,6 +25,9 @@ _THEIR_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "domain": ("domain",),
     "region": ("region",),
     "base_url": ("base_url",),
+    "tracking": ("tracking",),
+    "stream": ("stream",),
+    "configuration_set": ("configuration_set",),
 }
 
 
@@ -125,6 +128,9 @@ def _options(route: Route) -> dict[str, str]:
         "domain": route.domain,
         "region": route.region,
         "base_url": route.base_url,
+        "tracking": route.tracking,
+        "stream": route.stream,
+        "configuration_set": route.configuration_set,
     }
     return {
         next((theirs for theirs in _THEIR_NAMES[key] if theirs in known), key): value
