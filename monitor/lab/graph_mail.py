@@ -103,7 +103,7 @@ def _messages(
     if order != "receivedDateTime desc":
         raise GraphError(400, "ErrorInvalidUrlQuery", "The order is not supported.")
     size = whole(request.query.get("$top", "10"), low=1, high=MAX_PAGE, what="$top")
-    held = [one for one in _held(mailbox) if folder in {None, one[1]} and fits(one[2])]
+    held = [one for one in _held(mailbox) if (folder is None or one[1] is folder) and fits(one[2])]
     held.sort(key=lambda one: one[2].date, reverse=True)
     found = [_selected(_row(*one), request, FIELDS) for one in held]
     return Response.of_json(page(found, request, base=world.api_url, size=size))
