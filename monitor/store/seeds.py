@@ -125,3 +125,29 @@ def account(seed: SeedRow, facts: ProviderFacts | None, vault: Vault) -> Account
         oauth=seed.oauth,
         drop=seed.drop,
     )
+
+
+def grant(session: Session, address: str, oauth: str, vault: Vault) -> str:
+    """Return the refresh token of a seed that signs in by OAuth; "" if there is none.
+
+    Raises:
+        PersonNeededError: the secret key does not fit.
+    """
+    for seed in _by_oauth(session, address, oauth):
+        if seed.secret:
+            return vault.open(f"seed:{seed.address}", seed.secret)
+    return ""
+
+
+def keep_grant(session: Session, address: str, oauth: str, token: str, vault: Vault) -> None:
+    """Seal a new refresh token into the row of a seed."""
+    for seed in _by_oauth(session, address, oauth):
+        seed.secret = vault.seal(f"seed:{seed.address}", token)
+        session.add(seed)
+    session.flush()
+
+
+def _by_oauth(session: Session, address: str, oauth: str) -> Sequence[SeedRow]:
+    return session.exec(
+        select(SeedRow).where(col(SeedRow.address) == address, col(SeedRow.oauth) == oauth)
+    ).all()

@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from monitor import rendering
 from monitor.core.placements import Placement
-from monitor.web import health, incidents, overview, tests
+from monitor.web import health, inbound, incidents, overview, tests
 from monitor.web.charts import bar, bar_told, chart_table, spark
 from monitor.web.filters import FILTERS
 from monitor.web.parts import KEY, Parts, parts
@@ -71,7 +71,7 @@ _WORDS = {
 
 
 def create_app(parts: Parts) -> Flask:
-    """Return the dashboard; it reads through *parts* and never writes."""
+    """Return the dashboard; it reads through *parts*, and only the web hook writes."""
     app = Flask(__name__, template_folder=None)
     app.extensions[KEY] = parts
     app.config.update(MAX_CONTENT_LENGTH=64 * 1024)
@@ -81,6 +81,7 @@ def create_app(parts: Parts) -> Flask:
     for room in (overview, tests, incidents):
         app.register_blueprint(room.pages)
     app.register_blueprint(health.pages)
+    app.register_blueprint(inbound.pages)
     app.register_error_handler(HTTPException, _error_page)
     app.before_request(_check)
     app.after_request(_finish)

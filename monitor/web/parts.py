@@ -1,7 +1,7 @@
 """What a request may use."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from flask import current_app
@@ -16,7 +16,7 @@ KEY = "seedwatch"
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Everything that the pages are made from. They read; they never write.
+    """Everything that the pages are made from. They read; only the web hook writes.
 
     Args:
         facts: provider id to facts, for names and for what a person can do.
@@ -24,6 +24,7 @@ class Parts:
         templates_dir: the user's own templates; they come before ours.
         hosts: names under which the pages may be asked for. A page of somebody else's
             whose name was made to resolve to this machine gets nothing.
+        inbound_key: opens the web hook for reported mail; "": it is closed.
     """
 
     engine: Engine
@@ -32,6 +33,7 @@ class Parts:
     banner: str = ""
     templates_dir: Path | None = None
     hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
+    inbound_key: str = field(default="", repr=False)
 
     def session(self) -> Session:
         return Session(self.engine)

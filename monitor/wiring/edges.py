@@ -1,9 +1,8 @@
 """The edges that a configuration asks for: everything that touches the world outside."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 
 from monitor.alerts.email import EmailAlerter
 from monitor.core.clock import Clock
@@ -13,10 +12,11 @@ from monitor.core.seeds import Account, ProviderFacts
 from monitor.feeds.microsoft import MicrosoftHealthFeed
 from monitor.lookups.links import HttpLinkChecker
 from monitor.mailboxes.graph import GraphTenant
-from monitor.mailboxes.kinds import ReaderParts, open_mailbox
+from monitor.mailboxes.kinds import open_mailbox
 from monitor.settings import Settings
 from monitor.settings.sections import Tenant
 from monitor.tenant import TenantAccess
+from monitor.wiring.readers import Rows, reader_parts
 from monitor.wiring.transports import named_transports, smtp_transport
 
 
@@ -45,17 +45,17 @@ class Edges:
         return self.named(name) if name else self.transport
 
 
-def edges_from(settings: Settings, clock: Clock) -> Edges:
-    """Build the edges that *settings* ask for. Nothing is connected to yet."""
+def edges_from(settings: Settings, clock: Clock, rows: Rows | None = None) -> Edges:
+    """Build the edges that *settings* ask for. Nothing is connected to yet.
+
+    Args:
+        rows: for readers that keep something themselves: OAuth, web hooks.
+    """
     return Edges(
         transport=smtp_transport(settings.sending),
         open_mailbox=partial(
             open_mailbox,
-            parts=ReaderParts(
-                timeout_s=settings.reading.timeout_s,
-                ca_file=_text(settings.reading.ca_file),
-                tenants=tenants_from(settings),
-            ),
+            parts=replace(reader_parts(settings, clock, rows), tenants=tenants_from(settings)),
         ),
         checker=HttpLinkChecker(timeout_s=settings.reading.timeout_s),
         feeds=feeds_from(settings),
@@ -86,7 +86,3 @@ def _access(tenant: Tenant) -> TenantAccess:
         base_url=tenant.base_url,
         login_url=tenant.login_url,
     )
-
-
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)

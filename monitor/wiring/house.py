@@ -26,6 +26,7 @@ from monitor.web.parts import Parts
 from monitor.wiring.edges import Edges, edges_from
 from monitor.wiring.facts import load_facts
 from monitor.wiring.mailboxes import KeptMailboxes
+from monitor.wiring.readers import Rows
 from monitor.wiring.work import handlers
 from monitor.worker import Worker
 
@@ -56,6 +57,7 @@ class House:
                 banner=banner,
                 templates_dir=self.settings.data.templates_dir,
                 hosts=self._names(),
+                inbound_key=self.settings.inbound.key.get_secret_value(),
             )
         )
 
@@ -100,7 +102,8 @@ def build(
     """
     known = facts or load_facts(settings.data.seedlists_dir)
     vault = Vault([key.get_secret_value() for key in settings.secrets.keys])
-    outside = edges or edges_from(settings, clock)
+    engine = open_engine(settings.database.url)
+    outside = edges or edges_from(settings, clock, Rows(engine, vault))
 
     def open_seed(seed: SeedRow) -> Mailbox:
         of_provider = known.get(seed.provider)
@@ -108,7 +111,7 @@ def build(
 
     return House(
         settings=settings,
-        engine=open_engine(settings.database.url),
+        engine=engine,
         clock=clock,
         rng=rng,
         vault=vault,

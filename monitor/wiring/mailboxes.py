@@ -27,8 +27,12 @@ class KeptMailboxes:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def get(self, seed: SeedRow) -> Mailbox:
-        """Return the mailbox of *seed*; a new one if anything in the seed's row has changed."""
-        mark = tuple(seed.model_dump().values())
+        """Return the mailbox of *seed*; a new one if anything in the seed's row has changed.
+
+        But for the refresh token of a seed that signs in by OAuth: its provider may change it
+        with every use, and its source of tokens knows (wiring/tokens.py).
+        """
+        mark = tuple(seed.model_dump(exclude={"secret"} if seed.oauth else None).values())
         gone: list[Mailbox] = []
         with self._lock:
             known = self._kept.pop(saved(seed.id), None)

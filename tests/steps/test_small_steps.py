@@ -16,8 +16,8 @@ from monitor.steps.end import end
 from monitor.steps.forget import forget
 from monitor.steps.listen import listen
 from monitor.steps.start import start
-from monitor.store import jobs, sightings
-from monitor.store.tables import EvidenceRow, LinkCheckRow, TestRow
+from monitor.store import inbound, jobs, sightings
+from monitor.store.tables import EvidenceRow, InboundRow, LinkCheckRow, TestRow
 from monitor.store.verdict_tables import AdvisoryRow
 from monitor.store.work_tables import JobRow
 from tests.steps.world import World
@@ -165,6 +165,16 @@ def test_old_headers_are_forgotten_and_what_they_said_stays(world: World, sessio
     session.commit()
     row = session.exec(select(EvidenceRow)).one()
     assert (row.headers, row.facts) == (b"", {"spf": "pass"})
+
+
+def test_reported_mail_is_kept_no_longer_than_headers(world: World, session: Session) -> None:
+    for raw in (b"old", b"new"):
+        inbound.keep(session, "anna@brand.example", "", raw, now=world.clock.now())
+        session.commit()
+        world.later(days=20)
+    forget(session, now=world.clock.now(), keep_headers_for=timedelta(days=30))
+    session.commit()
+    assert [row.raw for row in session.exec(select(InboundRow)).all()] == [b"new"]
 
 
 def test_a_test_ends_with_a_word_on_every_copy(world: World, session: Session) -> None:

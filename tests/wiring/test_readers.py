@@ -1,0 +1,243 @@
+"""What the configuration says of readers reaches them: tokens, drops, web hooks."""
+
+import json
+import random
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+from cryptography.fernet import Fernet
+from sqlmodel import Session, select
+
+from monitor.core.campaigns import Wanted
+from monitor.core.clock import ManualClock
+from monitor.core.errors import BadInputError, MailboxBusyError, MailboxLockedError
+from monitor.core.seeds import Account, SeedEntry
+from monitor.settings.sections import Settings
+from monitor.store import seeds
+from monitor.store.columns import saved
+from monitor.store.engine import upgrade
+from monitor.store.tables import OrganisationRow, SeedRow
+from monitor.wiring import House, build
+from monitor.wiring.readers import Rows, reader_parts
+from monitor.wiring.tokens import OAuthClients, SeedTokens
+
+KEY = "k3y-of-the-hook"
+ANNA = "anna@brand.example"
+RAW = b"Message-ID: <1@news.example>\r\nSubject: March\r\n\r\nHello\r\n"
+
+
+class SignIn:
+    """A provider's token endpoint: each refresh token is good once, and brings the next one."""
+
+    def __init__(self) -> None:
+        sign_in = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                size = int(self.headers["Content-Length"])
+                status, told = sign_in.answer(parse_qs(self.rfile.read(size).decode()))
+                body = json.dumps(told).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.good = "refresh-1"
+        self.asked: list[str] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}/token"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+
+    def answer(self, form: dict[str, list[str]]) -> tuple[int, dict[str, Any]]:
+        (given,) = form["refresh_token"]
+        self.asked.append(given)
+        if given != self.good:
+            return 400, {"error": "invalid_grant"}
+        number = int(given.rpartition("-")[2])
+        self.good = f"refresh-{number + 1}"
+        return 200, {
+            "access_token": f"access-{number}",
+            "expires_in": 3600,
+            "token_type": "Bearer",
+            "refresh_token": self.good,
+        }
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def sign_in() -> Iterator[SignIn]:
+    made = SignIn()
+    yield made
+    made.stop()
+
+
+Furnish = Callable[..., House]
+
+
+@pytest.fixture
+def furnish(tmp_path: Path, clock: ManualClock) -> Iterator[Furnish]:
+    """Return a house with one seed, and everything that readers may need configured."""
+    houses: list[House] = []
+
+    def made(entry: SeedEntry, **sections: object) -> House:
+        settings = Settings.model_validate(
+            {
+                "database": {"url": f"sqlite:///{tmp_path / 'seedwatch.db'}"},
+                "secrets": {"key": [Fernet.generate_key().decode()]},
+                "inbound": {"key": KEY},
+                "drops": {"here": {"path": tmp_path / "mail", "form": "eml"}},
+                "reading": {"timeout_s": 5},
+                **sections,
+            }
+        )
+        house = build(settings, clock=clock, rng=random.Random(1))
+        houses.append(house)
+        upgrade(house.engine)
+        with Session(house.engine) as session:
+            owner = OrganisationRow(name="Acme")
+            session.add(owner)
+            session.flush()
+            seeds.import_list(
+                session,
+                [entry],
+                organisation_id=saved(owner.id),
+                name="default",
+                vault=house.vault,
+                now=clock.now(),
+            )
+            session.commit()
+        return house
+
+    yield made
+    for house in houses:
+        house.close()
+
+
+def seed_of(house: House) -> SeedRow:
+    with Session(house.engine) as session:
+        seed = session.exec(select(SeedRow)).one()
+        session.expunge(seed)
+        return seed
+
+
+def wanted(clock: ManualClock) -> list[Wanted]:
+    return [Wanted("<1@news.example>", "", clock.now() - timedelta(minutes=1))]
+
+
+def test_what_a_web_hook_told_is_found_by_the_reader(furnish: Furnish, clock: ManualClock) -> None:
+    house = furnish(SeedEntry(ANNA, "corporate", reader="inbound"))
+    mailbox = house.mailboxes.get(seed_of(house))
+    with pytest.raises(MailboxBusyError, match="has told nothing"):
+        mailbox.look(wanted(clock))
+    answer = (
+        house.app()
+        .test_client()
+        .post(f"/inbound/{KEY}?address={ANNA}&folder=Junk", data=RAW, content_type="message/rfc822")
+    )
+    assert answer.status_code == 200
+    (found,) = mailbox.look(wanted(clock))
+    assert (found.folder, found.received_at) == ("Junk", clock.now())
+    assert mailbox.read("<1@news.example>", limit=10) == RAW[:10]
+    clock.sleep(timedelta(hours=23))
+    assert mailbox.look([Wanted("<2@news.example>", "", clock.now())]) == []
+    clock.sleep(timedelta(hours=2))
+    with pytest.raises(MailboxBusyError, match="has told nothing"):
+        mailbox.look([Wanted("<2@news.example>", "", clock.now())])
+
+
+def test_a_drop_is_found_by_its_name(furnish: Furnish, clock: ManualClock, tmp_path: Path) -> None:
+    house = furnish(SeedEntry(ANNA, "corporate", reader="drop", drop="here"))
+    (tmp_path / "mail" / ANNA / "Spam").mkdir(parents=True)
+    (tmp_path / "mail" / ANNA / "Spam" / "1.eml").write_bytes(RAW)
+    (found,) = house.mailboxes.get(seed_of(house)).look(wanted(clock))
+    assert found.folder == "Spam"
+
+
+def by_oauth(furnish: Furnish, sign_in: SignIn) -> House:
+    app = {"kind": "custom", "client_id": "c", "token_url": sign_in.url, "scopes": ["mail"]}
+    return furnish(
+        SeedEntry(ANNA, "microsoft365", password="refresh-1", oauth="app"), oauth={"app": app}
+    )
+
+
+def tokens(house: House) -> SeedTokens:
+    return SeedTokens(OAuthClients(house.settings), house.engine, house.vault)
+
+
+def kept(house: House) -> str:
+    return house.vault.open(f"seed:{ANNA}", seed_of(house).secret)
+
+
+def account(house: House) -> Account:
+    return seeds.account(seed_of(house), None, house.vault)
+
+
+def test_a_changed_refresh_token_is_sealed_into_the_seeds_row(
+    furnish: Furnish, sign_in: SignIn
+) -> None:
+    house = by_oauth(furnish, sign_in)
+    assert tokens(house)(account(house)).token() == "access-1"
+    assert kept(house) == "refresh-2"
+    assert b"refresh" not in seed_of(house).secret
+    assert tokens(house)(account(house)).token() == "access-2"  # after a restart
+
+
+def test_a_changed_refresh_token_keeps_the_connection(furnish: Furnish, sign_in: SignIn) -> None:
+    house = by_oauth(furnish, sign_in)
+    first = house.mailboxes.get(seed_of(house))
+    source = tokens(house)
+    source(account(house)).token()
+    assert house.mailboxes.get(seed_of(house)) is first
+    assert source(account(house)) is source(account(house))
+
+
+def test_a_grant_that_another_process_renewed_is_taken_up(
+    furnish: Furnish, sign_in: SignIn
+) -> None:
+    house = by_oauth(furnish, sign_in)
+    ours, theirs = tokens(house)(account(house)), tokens(house)(account(house))
+    assert theirs.token() == "access-1"
+    assert ours.token() == "access-2"
+    assert sign_in.asked == ["refresh-1", "refresh-1", "refresh-2"]
+
+
+def test_a_grant_that_was_withdrawn_needs_a_person(furnish: Furnish, sign_in: SignIn) -> None:
+    house = by_oauth(furnish, sign_in)
+    sign_in.good = "another"
+    with pytest.raises(MailboxLockedError) as caught:
+        tokens(house)(account(house)).token()
+    assert "seedwatch seeds authorize" in caught.value.remedy
+
+
+def test_an_application_that_is_not_configured_is_named(furnish: Furnish, sign_in: SignIn) -> None:
+    house = by_oauth(furnish, sign_in)
+    with pytest.raises(BadInputError, match="'ap' is not configured"):
+        OAuthClients(house.settings).of("ap", "imap")
+
+
+def test_without_rows_there_are_no_tokens_and_no_reports(
+    furnish: Furnish, clock: ManualClock
+) -> None:
+    house = furnish(SeedEntry(ANNA, "corporate"))
+    bare = reader_parts(house.settings, clock, None)
+    assert (bare.tokens, bare.reports) == (None, None)
+    assert reader_parts(house.settings, clock, Rows(house.engine, house.vault)).tokens is not None
+    assert KEY not in repr(house.settings)
