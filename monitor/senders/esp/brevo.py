@@ -1,17 +1,21 @@
 """Brevo (Sendinblue), v3 smtp/email.
 
-Source: developers.brevo.com/reference/sendtransacemail and /reference/getaccount.
+Source: developers.brevo.com/reference/sendtransacemail and /reference/getaccount. What
+it does to letters beyond ASCII in names and headers: anymail.dev, docs/esps/brevo.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from email.header import Header
+from typing import ClassVar, Final
 
 from monitor.core.campaigns import Letter
 from monitor.senders.esp.http_api import Answer, Request, text_at
-from monitor.senders.esp.letters import take_apart
+from monitor.senders.esp.letters import UnfitError, take_apart
 from monitor.senders.esp.receipts import Receipt, message_id_at
 from monitor.senders.esp.service import SECRET, Service
+
+_SPECIALS: Final = frozenset('()<>[]:;@\\,."')  # RFC 5322 section 3.2.3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +39,13 @@ class Brevo(Service):
 
     def _message(self, letter: Letter) -> Request:
         parts = take_apart(letter)
+        if any(_is_encoded(value) for _, value in parts.headers):
+            raise UnfitError(f"{self.NAME} would send a header beyond ASCII as raw bytes")
         sender = {"email": parts.from_address}
+        if parts.from_name:
+            sender["name"] = _name(parts.from_name)
         body: dict[str, object] = {
-            "sender": {"name": parts.from_name, **sender} if parts.from_name else sender,
+            "sender": sender,
             "to": [{"email": parts.recipient}],
             "subject": parts.subject,
             "headers": {"Message-ID": letter.message_id, **parts.named(self.NAME)},
@@ -61,3 +69,15 @@ class Brevo(Service):
     def _words(self, answer: Answer) -> str:
         words, code = text_at(answer.said, "message"), text_at(answer.said, "code")
         return f"{words} ({code})" if code else words
+
+
+def _name(name: str) -> str:
+    """Encode a name that the service would drop: one with both specials and other letters."""
+    if name.isascii() or _SPECIALS.isdisjoint(name):
+        return name
+    return Header(name, "utf-8", maxlinelen=10_000).encode()
+
+
+def _is_encoded(value: str) -> bool:
+    """Does a header hold letters beyond ASCII? The service decodes what is encoded."""
+    return not value.isascii() or ("=?" in value and "?=" in value)

@@ -1,10 +1,12 @@
 """Take a letter apart, for services that want its parts in JSON and write the message anew."""
 
+import re
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
+from email.parser import BytesHeaderParser
 from email.policy import default
-from email.utils import parseaddr
+from email.utils import parseaddr, quote
 from typing import Final
 
 from monitor.core.campaigns import Letter
@@ -15,13 +17,20 @@ _ITS_OWN: Final = frozenset(
 )
 
 
+_FOLD = re.compile(r"[\r\n]+(?=[ \t])")
+
+
 class UnfitError(Exception):
     """A letter that this service cannot send as it is; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a service needs to write the letter again. Text is decoded; no value has line ends."""
+    """What a service needs to write the letter again; no value but the bodies has line ends.
+
+    Name, subject and bodies are decoded, for the service encodes them. Other headers stand as
+    in the letter, beyond ASCII in encoded words (RFC 2047), for it passes them on.
+    """
 
     from_name: str
     from_address: str
@@ -69,8 +78,18 @@ def _parts(letter: Letter, message: EmailMessage) -> Parts:
         text=bodies.get("text/plain", ""),
         html=bodies.get("text/html", ""),
         reply_to=parseaddr(str(message["Reply-To"] or ""))[1],
-        headers=tuple((key, str(value)) for key, value in message.items() if _is_custom(key)),
+        headers=_headers(letter.raw),
     )
+
+
+def mailbox(name: str, address: str) -> str:
+    """Write a mailbox for a service that encodes the name itself."""
+    return f'"{quote(name)}" <{address}>' if name else address
+
+
+def _headers(raw: bytes) -> tuple[tuple[str, str], ...]:
+    found = BytesHeaderParser().parsebytes(raw).items()
+    return tuple((key, _FOLD.sub("", str(value))) for key, value in found if _is_custom(key))
 
 
 def _is_custom(name: str) -> bool:

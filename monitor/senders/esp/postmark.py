@@ -6,13 +6,12 @@ the error codes; the user guide "Send email with SMTP" for X-PM-KeepID.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from email.utils import formataddr
 from typing import ClassVar
 
 from monitor.core.campaigns import Letter
 from monitor.core.errors import TransportRefusedError
 from monitor.senders.esp.http_api import Answer, Request, text_at
-from monitor.senders.esp.letters import take_apart
+from monitor.senders.esp.letters import mailbox, take_apart
 from monitor.senders.esp.receipts import Receipt, RefusedLetterError, receipt_at
 from monitor.senders.esp.service import SECRET, Service, Tracking
 
@@ -39,7 +38,7 @@ class Postmark(Service):
         parts = take_apart(letter)
         kept = (("Message-ID", letter.message_id), ("X-PM-KeepID", "true"))
         body: dict[str, object] = {
-            "From": formataddr((parts.from_name, parts.from_address), "utf-8"),
+            "From": mailbox(parts.from_name, parts.from_address),
             "To": parts.recipient,
             "Subject": parts.subject,
             "Headers": [{"Name": n, "Value": value} for n, value in (*kept, *parts.headers)],

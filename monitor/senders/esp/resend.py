@@ -6,13 +6,12 @@ Source: github.com/resend/resend-openapi, resend.yaml (1.5.0); resend.com/docs/a
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from email.utils import formataddr
 from http import HTTPStatus
 from typing import ClassVar, Final
 
 from monitor.core.campaigns import Letter
 from monitor.senders.esp.http_api import Answer, Request, text_at
-from monitor.senders.esp.letters import take_apart
+from monitor.senders.esp.letters import mailbox, take_apart
 from monitor.senders.esp.receipts import Receipt, receipt_at
 from monitor.senders.esp.service import SECRET, Service
 
@@ -44,7 +43,7 @@ class Resend(Service):
     def _message(self, letter: Letter) -> Request:
         parts = take_apart(letter)
         body: dict[str, object] = {
-            "from": formataddr((parts.from_name, parts.from_address), "utf-8"),
+            "from": mailbox(parts.from_name, parts.from_address),
             "to": [parts.recipient],
             "subject": parts.subject,
             "headers": {"Message-ID": letter.message_id, **parts.named(self.NAME)},

@@ -127,6 +127,7 @@ class Sent:
     recipient: str
     raw: bytes = b""  # the whole message, where it takes one
     sender: str = ""
+    name: str = ""
     subject: str = ""
     bodies: tuple[str, str] = ("", "")  # text, HTML
     headers: Mapping[str, str] = field(default_factory=dict)

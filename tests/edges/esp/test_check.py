@@ -9,7 +9,7 @@ from monitor.core.errors import BadInputError, TransportBusyError, TransportRefu
 from monitor.core.ports import Transport
 from monitor.senders.kinds import ESPS, open_transport, option_names
 from tests.edges.esp.conftest import make_service
-from tests.edges.esp.server import EspServer, Silence, Vendor, reply
+from tests.edges.esp.server import EspServer, Silence, Vendor, flag, obj, reply, text
 from tests.edges.esp.vendors import BY_KIND, KEY, VENDORS
 
 Start = Callable[[Vendor], EspServer]
@@ -50,6 +50,28 @@ def test_a_key_that_may_only_send_is_a_good_one_at_resend(start: Start) -> None:
     server.question = server.vendor.only_sends
 
     assert make_service(server).check() == "Resend: a key that may only send"
+
+
+def test_another_key_does_not_pass_for_ours(server: EspServer) -> None:
+    secret = next(name for name, value in server.vendor.options.items() if value == KEY)
+    service = make_service(server, **{secret: "another-key"})
+
+    with pytest.raises(TransportRefusedError):
+        service.check()
+
+    assert server.problems
+    server.problems.clear()
+
+
+def test_the_servers_here_find_what_is_in_no_schema() -> None:
+    shape = obj({"known": text()}, {"more": flag})
+
+    assert shape({"known": "x", "more": True}, "body") == []
+    assert shape({"known": "", "more": 1, "other": 2}, "body") == [
+        "body.other is not in the schema",
+        "body.known does not match (?s).+: ''",
+        "body.more is no boolean",
+    ]
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503])

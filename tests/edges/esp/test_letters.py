@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from email.header import decode_header, make_header
 
 import pytest
 
@@ -25,6 +26,7 @@ def test_a_letter_arrives_with_all_that_makes_it(server: EspServer) -> None:
     assert handover.outcome is Outcome.ACCEPTED
     assert sent.recipient == "seed1@mailbox.example"
     assert message.sender == "news@brand.example"
+    assert message.name == "Brand Müller, Ltd"
     assert message.subject == "Frühling: 20 % off"
     assert message.bodies[0].split() == CAMPAIGN.text.split()
     assert message.bodies[1].strip() == CAMPAIGN.html
@@ -184,6 +186,29 @@ def test_a_header_that_stands_twice_is_not_halved_in_silence(start: Start, kind:
 
     assert handover.outcome is Outcome.FAILED
     assert "x-tag only once" in handover.problem
+
+
+@pytest.mark.parametrize("kind", ["sendgrid", "postmark", "resend"])
+def test_a_header_beyond_ascii_stays_encoded(start: Start, kind: str) -> None:
+    server = start(BY_KIND[kind])
+    umlaut = replace(CAMPAIGN, headers=(("X-Note", "Grüße " * 30),))
+
+    list(make_service(server).send([make_letter(campaign=umlaut)]))
+
+    value = server.vendor.took(server.letters[0]).headers["X-Note"]
+    assert value.isascii()
+    assert value.isprintable()
+    assert str(make_header(decode_header(value))).split() == ["Grüße"] * 30
+
+
+def test_a_service_that_would_send_raw_bytes_in_a_header_gets_none(start: Start) -> None:
+    server = start(BY_KIND["brevo"])
+    umlaut = replace(CAMPAIGN, headers=(("X-Note", "Grüße"),))
+
+    (handover,) = make_service(server).send([make_letter(campaign=umlaut)])
+
+    assert handover.outcome is Outcome.FAILED
+    assert "beyond ASCII" in handover.problem
 
 
 def test_double_braces_do_not_go_to_a_service_that_would_fill_them_in(start: Start) -> None:

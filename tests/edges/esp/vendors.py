@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 from email import message_from_bytes
+from email.header import decode_header, make_header
 from email.policy import default
 from typing import Any
 
@@ -65,6 +66,7 @@ def _sendgrid_sent(heard: Heard) -> Sent:
     return Sent(
         recipient=body["personalizations"][0]["to"][0]["email"],
         sender=body["from"]["email"],
+        name=body["from"]["name"],
         subject=body["subject"],
         bodies=(bodies["text/plain"], bodies["text/html"]),
         headers=body["headers"],
@@ -156,6 +158,7 @@ def _postmark_sent(heard: Heard) -> Sent:
     return Sent(
         recipient=body["To"],
         sender=body["From"].rpartition("<")[2].rstrip(">"),
+        name=body["From"].rpartition(" <")[0].strip('"'),
         subject=body["Subject"],
         bodies=(body["TextBody"], body["HtmlBody"]),
         headers=by_name(body["Headers"]),
@@ -353,6 +356,7 @@ def _brevo_sent(heard: Heard) -> Sent:
     return Sent(
         recipient=body["to"][0]["email"],
         sender=body["sender"]["email"],
+        name=str(make_header(decode_header(body["sender"]["name"]))),
         subject=body["subject"],
         bodies=(body["textContent"], body["htmlContent"]),
         headers=body["headers"],
@@ -400,6 +404,7 @@ def _resend_sent(heard: Heard) -> Sent:
     return Sent(
         recipient=body["to"][0],
         sender=body["from"].rpartition("<")[2].rstrip(">"),
+        name=body["from"].rpartition(" <")[0].strip('"'),
         subject=body["subject"],
         bodies=(body["text"], body["html"]),
         headers=body["headers"],
@@ -480,6 +485,7 @@ def of_raw(raw: bytes) -> Sent:
         recipient=str(message["To"]),
         raw=raw,
         sender=message["From"].addresses[0].addr_spec,
+        name=message["From"].addresses[0].display_name,
         subject=str(message["Subject"]),
         bodies=(bodies[0], bodies[1]),
         headers={name: str(value) for name, value in message.items()},
