@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from monitor.bounded_http import Answer, Ask, Service
 from monitor.core.campaigns import Found, Role, Wanted
+from monitor.core.errors import MailboxBusyError
 from monitor.core.ports import PartlyReadError, TokenSource
 from monitor.mailboxes.candidates import Candidate, Chosen, Keys, choose, header_block, ids_of
 from monitor.mailboxes.http_mail import MailService, MailTalk, Row, listed, rows, text
@@ -154,7 +155,11 @@ class GmailMailbox:
             if not key or key in messages:
                 continue
             answer = talk.known(self._ask(f"{_MESSAGES}/{_path(key)}", {"format": "metadata"}))
-            one = None if answer is None else _candidate(key, answer)
+            if answer is None:
+                continue  # it was deleted for good while we looked
+            if answer.get("id") != key:
+                raise MailboxBusyError(f"{NAME}'s answer makes no sense: it has no message.")
+            one = _candidate(key, answer)
             if one is not None:
                 messages[key] = one
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from monitor.bounded_http import Ask, Service
 from monitor.core.campaigns import Found, Match, Role, Wanted
-from monitor.core.errors import BadInputError
+from monitor.core.errors import BadInputError, MailboxBusyError
 from monitor.core.ports import PartlyReadError, TokenSource
 from monitor.core.seeds import Account
 from monitor.mailboxes.candidates import (
@@ -191,8 +191,10 @@ class GraphMailbox:
     def _take(self, talk: MailTalk, look: _Look, messages: Sequence[Row]) -> None:
         for message in messages:
             key = text(message, "id")
-            if not key or key in look.candidates:
+            if key in look.candidates:
                 continue
+            if not key or not text(message, "parentFolderId"):
+                raise MailboxBusyError(f"{NAME}'s answer makes no sense: it has no message.")
             folder = self._folder(talk, text(message, "parentFolderId"))
             if folder is None:
                 look.unsure = "a folder vanished while we looked."

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
-from monitor.bounded_http import Ask, Json, Service
+from monitor.bounded_http import Answer, Ask, Json, Service
 from monitor.core.campaigns import Found, Role, Wanted
 from monitor.core.errors import MailboxBusyError, MailboxLockedError
 from monitor.core.ports import PartlyReadError, TokenSource
@@ -60,7 +60,8 @@ class JmapMailbox:
         ca_file: str | None = None,
     ) -> None:
         host = urlsplit(session_url).hostname or "the JMAP server"
-        self._mail = MailService(Service(host, timeout_s, ca_file), tokens, remedy)
+        service = Service(host, timeout_s, ca_file)
+        self._mail = MailService(service, tokens, remedy, _is_passing)
         self._session_url = session_url
         self._lock = threading.Lock()
         self._session: Session | None = None
@@ -212,6 +213,11 @@ def _session_url(account: Account, facts: ProviderFacts) -> str:
     return f"{scheme}://{server.host}:{port}/.well-known/jmap"
 
 
+def _is_passing(answer: Answer) -> bool:
+    """Is it about the request, as a limit is (RFC 8620 section 3.6.1), and not about us?"""
+    return answer.status == 400
+
+
 def _candidates(messages: Sequence[Row], folders: Mapping[str, Row]) -> list[Candidate]:
     found = [_candidate(message, folders) for message in messages]
     return [one for one in found if one is not None]
@@ -227,7 +233,9 @@ def _candidate(message: Row, folders: Mapping[str, Row]) -> Candidate | None:
     places = [folders.get(key, {}) for key in ids]
     received = [place for place in places if text(place, "role").lower() not in _OWN]
     key = text(message, "id")
-    if not key or not received:
+    if not key or not ids:
+        raise MailboxBusyError("the JMAP server's answer makes no sense: it has no message.")
+    if not received:
         return None
     place = min(received, key=lambda one: ORDER.index(_role(one)))
     pairs = ((text(row, "name"), text(row, "value")) for row in rows(message.get("headers")))
