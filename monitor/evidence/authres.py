@@ -16,7 +16,7 @@ NAME = "authentication-results"
 ARC_NAME = "arc-authentication-results"
 MAX_RESULTS = 100
 MAX_FIELDS = 20
-MAX_VALUE = 8 * 1024  # characters; a receiver's own are far shorter
+MAX_VALUE = 4 * 1024  # characters; a receiver's own are far shorter
 METHODS = ("spf", "dkim", "dmarc", "arc", "compauth")
 
 _METHOD = re.compile(

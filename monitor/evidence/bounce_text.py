@@ -14,8 +14,6 @@ So the language of the sentences between does not matter.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from email.errors import HeaderParseError
-from email.utils import getaddresses
 
 from monitor.evidence import enhanced, fields
 from monitor.evidence.fields import HeaderField, first
@@ -26,6 +24,8 @@ MAX_RECIPIENTS = 100
 MAX_WORDS = 1000
 
 _DAEMONS = frozenset({"mailer-daemon", "postmaster", "mail-daemon", "mdaemon"})
+_ADDRESS = re.compile(r"[^\s<>\"'@:;,()]{1,64}@[A-Za-z0-9.-]{1,253}")
+_ANGLE = re.compile(r"<([^<>]{1,320})>")
 _ADDRESS_LINE = re.compile(
     r"\s{0,20}[<\"']?([^\s<>\"'@:;,]{1,64}@[A-Za-z0-9.-]{1,253})[>\"']?\s{0,5}(?:(?::\s{0,5})?|:\s{1,5}(\S.{0,500}))"
 )
@@ -86,8 +86,11 @@ def is_from_a_system(block: Sequence[HeaderField]) -> bool:
     """Did a mail system send this, and no person? By return path or sender."""
     if (first(block, "Return-Path") or "-").replace(" ", "") == "<>":
         return True
-    _, address = _addresses(first(block, "From") or "")[0]
-    return address.partition("@")[0].lower() in _DAEMONS
+    # Not by the library: its address parser recurses as often as there are colons.
+    sender = fields.without_comments((first(block, "From") or "")[:MAX_LINE])
+    angle = _ANGLE.search(sender)
+    address = angle[1] if angle else sender
+    return address.strip().partition("@")[0].lower() in _DAEMONS
 
 
 def _paragraphs(lines: Sequence[str], pattern: re.Pattern[str]) -> dict[str, str]:
@@ -109,8 +112,8 @@ def _paragraphs(lines: Sequence[str], pattern: re.Pattern[str]) -> dict[str, str
 
 
 def _failed(block: Sequence[HeaderField]) -> list[str]:
-    listed = _addresses(first(block, "X-Failed-Recipients") or "")
-    return [address for _, address in listed if "@" in address][:MAX_RECIPIENTS]
+    listed = _ADDRESS.finditer(first(block, "X-Failed-Recipients") or "")
+    return [match[0] for _, match in zip(range(MAX_RECIPIENTS), listed, strict=False)]
 
 
 def _line_with_code(lines: Sequence[str]) -> str:
@@ -123,12 +126,3 @@ def _line_with_code(lines: Sequence[str]) -> str:
 
 def _has_code(words: str) -> bool:
     return _REPLY.search(words) is not None or enhanced.find(words) is not None
-
-
-def _addresses(value: str) -> list[tuple[str, str]]:
-    """Names and addresses of a field; always at least one, which may be empty."""
-    try:
-        return getaddresses([value[:2000]]) or [("", "")]
-    except (HeaderParseError, ValueError, IndexError):
-        # Whatever the library trips over, in its various versions, is no address.
-        return [("", "")]

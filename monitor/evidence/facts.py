@@ -139,7 +139,8 @@ def _receiver(block: Sequence[HeaderField], chain: Sequence[Hop]) -> str | None:
     if family in {None, "microsoft"} and _is_received_by_microsoft(block, family):
         return "microsoft365" if forefront.REPORT in names else "outlook"
     if family is None and not chain:
-        ids = (authres.parse(v).authserv_id for v in fields.values(block, authres.NAME))
+        written = fields.values(block, authres.NAME)[: authres.MAX_FIELDS]
+        ids = (authres.parse(value).authserv_id for value in written)
         family = next((kind for i in ids if (kind := hops.family_of_host(i))), None)
     if family in _PERSONAL:
         return _by_recipient(block, family)

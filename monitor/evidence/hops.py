@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from monitor.evidence.fields import HeaderField, without_comments
 
 MAX_HOPS = 100
-MAX_VALUE = 4 * 1024  # characters of one Received field
+MAX_VALUE = 2 * 1024  # characters of one Received field
 
 _FROM = re.compile(r"\s{0,20}from\s{1,20}(\S{1,255})", re.IGNORECASE)
 _BY = re.compile(r"(?:^|\s)by\s{1,20}(\S{1,255})", re.IGNORECASE)

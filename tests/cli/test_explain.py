@@ -83,3 +83,32 @@ def test_a_file_that_is_not_there_is_named() -> None:
 def test_bytes_that_are_no_message_are_no_error(tmp_path: Path) -> None:
     (tmp_path / "noise").write_bytes(bytes(range(256)) * 50)
     assert run(str(tmp_path / "noise")).exit_code == 0
+
+
+BOUNCE = (
+    b"Return-Path: <>\r\nFrom: MAILER-DAEMON@mx.sender.example\r\n"
+    b"Content-Type: multipart/report;\r\n"
+    b' report-type=delivery-status; boundary="b"\r\n\r\n--b\r\n'
+    b"Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.sender.example\r\n\r\n"
+    b"Final-Recipient: rfc822; a@outlook.com\r\nAction: failed\r\nStatus: 5.7.1\r\n"
+    b"Diagnostic-Code: smtp; 550 5.7.1 part of their network is on our block list (S3140).\r\n"
+    b"\r\n--b--\r\n"
+)
+
+
+def test_a_bounce_is_told_as_one_with_whose_words_they_are() -> None:
+    told = json.loads(run("--json", "-", stdin=BOUNCE).output)
+    (one,) = told["report"]["recipients"]
+    assert (one["provider"], one["kind"], one["action"]) == ("outlook", "blocklist", "failed")
+
+    shown = run("-", stdin=BOUNCE).output
+    assert "The message could not be delivered to a@outlook.com. Outlook.com has the" in shown
+    assert "They often blame the sender" in shown
+
+
+def test_each_code_is_shown_with_its_meaning_and_where_it_is_explained(message: str) -> None:
+    shown = run(message).output
+    assert "CAT HPHISH: phishing, with high confidence" in shown
+    assert "see https://learn.microsoft.com/en-us/defender-office-365/message-headers" in shown
+    told = json.loads(run("--json", message).output)
+    assert told["filters"][0]["page"].startswith("https://learn.microsoft.com/")

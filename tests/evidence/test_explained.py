@@ -54,8 +54,8 @@ def lines(raw: bytes) -> list[str]:
         (
             "report_exim",
             (
-                "The message could not be delivered to nobody@corp.example. Apple refuses the message"
-                " by a policy of its own, which it does not name (CS01)."
+                "The message could not be delivered to nobody@corp.example. Apple refuses the"
+                " message by a policy of its own, which it does not name (CS01)."
             ),
         ),
         ("report_german", "A delivery report on 2 recipients: 1 failed, 1 delayed."),
@@ -221,7 +221,7 @@ HOSTILE = {
     "a header of a megabyte": b"Subject: " + b"x" * MEGABYTE + b"\r\n\r\n",
     "a value of a megabyte": b"Authentication-Results: " + b"(;\\\"" * (MEGABYTE // 4) + b"\r\n",
     "10,000 fields": b"X-Spam-Status: Yes, score=1\r\n" * 10_000,
-    "10,000 reports": b"ARC-Seal: i=1; cv=pass; d=a\r\nAuthentication-Results: a; spf=pass\r\n" * 5000,
+    "10,000 reports": b"ARC-Seal: i=1; d=a\r\nAuthentication-Results: a; spf=pass\r\n" * 5000,
     "parts 1,000 deep": b"".join(
         b"Content-Type: multipart/report; boundary=b%d\r\n\r\n--b%d\r\n" % (i, i)
         for i in range(1000)
@@ -233,10 +233,12 @@ HOSTILE = {
     + b"a@b.example, " * 50_000
     + b"\r\n\r\n<a@b.example>:\r\n550 5.1.1 x\r\n",
     "a subject in no charset": b"Return-Path: <>\r\nSubject: \xff\xfe =?x-none?B?//8=?= \xe4\r\n",
-    "a body in no charset": b"From: postmaster@x\r\nContent-Type: text/plain; charset=\"rot13\"\r\n"
+    "a body in no charset": b"From: postmaster@x\r\nContent-Type: text/plain; charset=rot13\r\n"
     b"\r\n<a@b.example>:\r\n550 5.1.1 \xff\r\n",
-    "broken base64": b"Content-Type: message/delivery-status\r\nContent-Transfer-Encoding: base64\r\n"
-    b"\r\n=A=B\xff",
+    "broken base64": b"Content-Type: message/delivery-status\r\n"
+    b"Content-Transfer-Encoding: base64\r\n\r\n=A=B\xff",
+    "a sender of colons": b"From: " + b":" * 3000 + b"\r\n\r\n<a@b.example>:\r\n550 x\r\n",
+    "failed colons": b"Return-Path: <>\r\nX-Failed-Recipients: " + b":(<\"" * 999 + b"\r\n\r\nx",
     "nothing but zeros": b"\0" * 10_000,
 }  # fmt: skip
 
