@@ -11,6 +11,7 @@ from monitor.cli.explain import explain
 from monitor.cli.jobs import jobs
 from monitor.cli.replay import replay
 from monitor.cli.schedules import schedules
+from monitor.cli.seed_exports import diff, export
 from monitor.cli.seeds import seeds
 from monitor.cli.serve import init, serve, worker
 from monitor.cli.tests import test
@@ -46,3 +47,5 @@ COMMANDS = (
 )
 for command in COMMANDS:
     main.add_command(command)
+for command in (export, diff):
+    seeds.add_command(command)

@@ -27,7 +27,7 @@ from monitor.core.errors import (
     SeedwatchError,
 )
 from monitor.core.providers import provider_of_mx
-from monitor.core.seedlist import MAX_BYTES, read_seed_list, write_seed_list
+from monitor.core.seedlist import MAX_BYTES, read_seed_list
 from monitor.core.seeds import SeedEntry
 from monitor.lookups.dns import DnsResolver
 from monitor.mailboxes.kinds import READERS
@@ -120,31 +120,6 @@ def _provider_of(house: House, resolver: DnsResolver, domain: str) -> str:
             remedy="Write it into the provider column.",
         ) from error
     return found or "corporate"
-
-
-@seeds.command("export")
-@config_option
-@list_option
-def export(config: Path, name: str) -> None:
-    """Print the newest version of the list as CSV, without passwords."""
-    with open_house(config) as house, Session(house.engine) as session:
-        newest = rows.newest_list(session, organisation_id(session), name)
-        entries = [_entry(seed) for seed in rows.of_list(session, saved(newest.id))]
-    click.echo(write_seed_list(entries), nl=False)
-
-
-def _entry(seed: SeedRow) -> SeedEntry:
-    return SeedEntry(
-        address=seed.address,
-        provider=seed.provider,
-        region=seed.region,
-        username=seed.username,
-        host=seed.host,
-        port=seed.port,
-        security=seed.security if seed.host else None,
-        reader=seed.reader,
-        tenant=seed.tenant,
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,17 @@
 """What `seedwatch test send` does: all that was asked for is checked, then written down."""
 
 import hashlib
+import re
 import shlex
 import uuid
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from sqlmodel import Session, col, select
 
 from monitor.cli.context import organisation_id
 from monitor.core.campaigns import Campaign
+from monitor.core.departures import YOURS, Departure
 from monitor.core.errors import BadInputError
 from monitor.evidence import mime, stamp
 from monitor.evidence.compose import compose
@@ -17,8 +20,13 @@ from monitor.store.columns import saved
 from monitor.store.schedules import Plan, parse_spec, put_schedule
 from monitor.store.tables import CampaignRow, RouteRow, SeedListRow, SenderRow, TestRow
 from monitor.wiring import House
+from monitor.wiring.transports import open_named
 
 MAX_SCHEDULE_NAME = 100
+MAX_SPREAD = timedelta(days=1)  # what takes longer is another test
+
+_SPAN = re.compile(r"([1-9]\d{0,3})([mhd])", re.ASCII)
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +39,38 @@ class Wish:
     alert_to: tuple[str, ...]
     every: str
     key: str
+    through: str = ""
+    over: str = ""
+
+    @property
+    def spread(self) -> timedelta:
+        """Over how long the copies are to be spread."""
+        return span("--over", self.over, most=MAX_SPREAD) if self.over else timedelta(0)
+
+
+def span(option: str, typed: str, *, most: timedelta) -> timedelta:
+    """Read a span of time: "30m", "2h", "1d".
+
+    Raises:
+        BadInputError: it is none, or longer than *most*.
+    """
+    found = _SPAN.fullmatch(typed)
+    length = int(found[1]) * _UNITS[found[2]] if found else None
+    if length is None:
+        problem, remedy = "is not a span of time", 'Write "30m", "2h" or "1d".'
+    elif length > most:
+        problem = "is too long"
+        remedy = f"Keep it at {most // timedelta(hours=1)} hours or less."
+    else:
+        return length
+    raise BadInputError(option, typed, problem, remedy=remedy)
 
 
 def checked(wish: Wish) -> Wish:
     """Return *wish* with its addresses as they stand in an envelope, each once.
 
     Raises:
-        BadInputError: no address, no time, or a key where none is needed.
+        BadInputError: no address, no time, no span, or a key where none is needed.
     """
     if wish.every:
         parse_spec(wish.every)
@@ -45,6 +78,7 @@ def checked(wish: Wish) -> Wish:
             raise BadInputError(
                 "--key", wish.key, "means nothing with --every", remedy="Leave one of them out."
             )
+    _ = wish.spread
     mail_from = wish.mail_from and mime.check_address("--mail-from", wish.mail_from)
     alert_to = (mime.check_address("--alert-to", address) for address in wish.alert_to)
     return replace(wish, mail_from=mail_from, alert_to=tuple(dict.fromkeys(alert_to)))
@@ -54,22 +88,37 @@ def carry_out(session: Session, house: House, campaign: Campaign, wish: Wish) ->
     """Write a test or a schedule, and return what to say of it; the caller commits.
 
     Raises:
-        BadInputError: *campaign* could not be sent as it stands.
+        BadInputError: *campaign* could not be sent as it stands, or there is no such transport.
         NotFoundError: there is no such seed list.
     """
     owner = organisation_id(session)
-    if wish.key and (earlier := _made_with(session, owner, wish.key)) is not None:
-        return _told(house, earlier, f"Test {earlier.uid} was made with this key before.")
+    if wish.key and (earlier := made_with(session, owner, wish.key)) is not None:
+        return told(house, earlier, f"Test {earlier.uid} was made with this key before.")
+    _need_transport(house, wish.through)
     newest = seeds.newest_list(session, owner, wish.list_name)
-    sender = _sender(session, owner, campaign, wish)
+    sender = sender_of(session, owner, campaign, mail_from=wish.mail_from, esp=wish.esp)
     _rehearse(house, campaign, sender)
-    row = _write(session, sender, campaign, wish)
+    row = write_campaign(session, sender, campaign, alert_to=wish.alert_to)
     if wish.every:
         return _schedule(session, house, row, wish)
     return _send_now(session, house, row, newest, wish)
 
 
-def _made_with(session: Session, owner: int, key: str) -> TestRow | None:
+def _need_transport(house: House, name: str) -> None:
+    """Refuse a transport that is not there, or cannot be opened as it is configured."""
+    if name == YOURS:
+        raise BadInputError(
+            "--through",
+            name,
+            "means that your own service sends",
+            remedy="Use: seedwatch test expect.",
+        )
+    if name:
+        open_named(name, house.settings)
+
+
+def made_with(session: Session, owner: int, key: str) -> TestRow | None:
+    """The test that was made with this idempotency key."""
     return session.exec(
         select(TestRow).where(
             col(TestRow.organisation_id) == owner, col(TestRow.idempotency_key) == key
@@ -77,7 +126,9 @@ def _made_with(session: Session, owner: int, key: str) -> TestRow | None:
     ).first()
 
 
-def _sender(session: Session, owner: int, campaign: Campaign, wish: Wish) -> SenderRow:
+def sender_of(
+    session: Session, owner: int, campaign: Campaign, *, mail_from: str = "", esp: str = ""
+) -> SenderRow:
     """The sender as this message makes it; a new one is not in the session yet."""
     domain = campaign.from_address.rpartition("@")[2].lower()
     sender = session.exec(
@@ -94,8 +145,8 @@ def _sender(session: Session, owner: int, campaign: Campaign, wish: Wish) -> Sen
             mail_from=campaign.from_address,
             dkim_domain=domain,
         )
-    sender.mail_from = wish.mail_from or sender.mail_from
-    sender.esp = wish.esp or sender.esp
+    sender.mail_from = mail_from or sender.mail_from
+    sender.esp = esp or sender.esp
     return sender
 
 
@@ -112,10 +163,13 @@ def _rehearse(house: House, campaign: Campaign, sender: SenderRow) -> None:
     )
 
 
-def _write(session: Session, sender: SenderRow, campaign: Campaign, wish: Wish) -> CampaignRow:
+def write_campaign(
+    session: Session, sender: SenderRow, campaign: Campaign, *, alert_to: tuple[str, ...]
+) -> CampaignRow:
+    """Write *sender* and its campaign, and who is told of incidents; the caller commits."""
     session.add(sender)
     session.flush()
-    _routes(session, sender, wish.alert_to)
+    _routes(session, sender, alert_to)
     row = CampaignRow(
         organisation_id=sender.organisation_id,
         sender_id=saved(sender.id),
@@ -156,18 +210,30 @@ def _send_now(
         send_at=house.clock.now(),
         now=house.clock.now(),
         rng=house.rng,
+        departure=Departure(
+            transport=wish.through,
+            over=wish.spread,
+            copies_per_minute=house.settings.sending.copies_per_minute,
+        ),
     )
-    return _told(house, made, f"Test {made.uid} is due now; the worker sends it.")
+    when = f" over {wish.over}" if wish.over else ""
+    return told(house, made, f"Test {made.uid} is due now; the worker sends it{when}.")
 
 
-def _told(house: House, test: TestRow, sentence: str) -> dict[str, object]:
+def told(house: House, test: TestRow, sentence: str) -> dict[str, object]:
+    """What to say of a test: its id, its page, and *sentence*."""
     page = f"{house.settings.web.base_url.rstrip('/')}/tests/{test.uid}"
     says = f"{sentence}\nWatch it: seedwatch test show {test.uid}, or {page}"
     return {"test": test.uid, "page": page, "says": says}
 
 
 def _schedule(session: Session, house: House, row: CampaignRow, wish: Wish) -> dict[str, object]:
-    plan = Plan("start", wish.every, {"campaign": row.id, "seed_list": wish.list_name})
+    args: dict[str, object] = {"campaign": row.id, "seed_list": wish.list_name}
+    if wish.through:
+        args["through"] = wish.through
+    if wish.over:
+        args["over_s"] = wish.spread.total_seconds()
+    plan = Plan("start", wish.every, args)
     name = _schedule_name(row)
     schedule = put_schedule(session, row.organisation_id, name, plan, now=house.clock.now())
     return {

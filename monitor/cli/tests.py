@@ -1,6 +1,7 @@
 """`seedwatch test`."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -15,17 +16,23 @@ from monitor.cli.context import (
     print_table,
     read_bounded,
 )
+from monitor.cli.expecting import expect
 from monitor.cli.sending import Wish, carry_out, checked
+from monitor.cli.ways import sentences
 from monitor.core.placements import Placement
 from monitor.evidence.eml import MAX_BYTES, read_campaign
 from monitor.store import pages, placement_tests
 from monitor.store.columns import saved
 from monitor.store.placed import Placed, placed_of
+from monitor.store.ways import way_out
 
 
 @click.group()
 def test() -> None:
     """Placement tests: send a campaign to the seeds, and see where it landed."""
+
+
+test.add_command(expect)
 
 
 @test.command("send")
@@ -62,6 +69,15 @@ def test() -> None:
     default="",
     callback=one_line(200),
     help="Idempotency key: the same key makes one test only.",
+)
+@click.option(
+    "--through",
+    default="",
+    callback=one_line(64),
+    help="Send by [transports.NAME] of the configuration.  [default: the mail server of [sending]]",
+)
+@click.option(
+    "--over", default="", help='Spread the copies evenly over so long: "30m", "2h".  [at most 1d]'
 )
 @json_option
 def send(config: Path, message: Path, as_json: bool, **options: object) -> None:
@@ -135,15 +151,19 @@ def show(config: Path, uid: str, as_json: bool) -> None:
     with open_house(config) as house, Session(house.engine) as session:
         row = placement_tests.by_uid(session, uid)
         providers = placed_of(session, saved(row.id))
+        way = way_out(session, row)
     if as_json:
         print_json(
             {
                 "test": uid,
                 "sent_at": row.send_at,
+                **asdict(way),
                 "providers": {p: o.as_json() for p, o in providers.items()},
             }
         )
         return
+    for sentence in sentences(way):
+        click.echo(sentence)
     print_table(
         ("provider", "n", "n_eff", "first", "now", "inbox or tab", "waiting", "could not look"),
         [(name, *_cells(one)) for name, one in providers.items()],

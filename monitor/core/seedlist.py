@@ -46,12 +46,9 @@ def read_seed_list(
     Commas, semicolons and tabs separate; UTF-8 (with or without byte order mark) and
     Latin-1 are understood. Where *providers* or *readers* are given, others are problems.
     """
-    if len(data) > MAX_BYTES:
-        return _unreadable(f"the file has {len(data)} bytes. Split it below {MAX_BYTES}.")
-    if b"\0" in data:
-        line = data.count(b"\n", 0, data.index(b"\0")) + 1
-        return _unreadable("a NUL byte: this is not a CSV file. Export it as CSV (UTF-8).", line)
-    text, encoding = _decode(data)
+    if (problem := no_csv(data)) is not None:
+        return SeedListFile((), (problem,))
+    text, encoding = decoded(data)
     known = {"provider": providers, "reader": readers}
     entries, problems = _read_text(text, known)
     return SeedListFile(tuple(entries), tuple(problems), encoding)
@@ -68,11 +65,18 @@ def write_seed_list(entries: Iterable[SeedEntry]) -> str:
     return out.getvalue()
 
 
-def _unreadable(message: str, line: int = 0) -> SeedListFile:
-    return SeedListFile((), (Problem(line, message),))
+def no_csv(data: bytes) -> Problem | None:
+    """Say why *data* cannot be a CSV file that we read; None if it may be one."""
+    if len(data) > MAX_BYTES:
+        return Problem(0, f"the file has {len(data)} bytes. Split it below {MAX_BYTES}.")
+    if b"\0" in data:
+        line = data.count(b"\n", 0, data.index(b"\0")) + 1
+        return Problem(line, "a NUL byte: this is not a CSV file. Export it as CSV (UTF-8).")
+    return None
 
 
-def _decode(data: bytes) -> tuple[str, str]:
+def decoded(data: bytes) -> tuple[str, str]:
+    """Return a file's text, and how it is encoded: UTF-8, or else taken for Latin-1."""
     try:
         return data.decode("utf-8-sig"), "utf-8"
     except UnicodeDecodeError:
@@ -82,7 +86,7 @@ def _decode(data: bytes) -> tuple[str, str]:
 def _read_text(
     text: str, known: Mapping[str, Collection[str]]
 ) -> tuple[list[SeedEntry], list[Problem]]:
-    rows = _rows(text)
+    rows = csv_rows(text)
     line, cells = next(rows, (0, []))
     if not cells:
         return [], [Problem(0, "the list is empty. Write a header row and one seed a line.")]
@@ -126,7 +130,7 @@ def _bounds() -> str:
     return f"at most {MAX_ROWS} seeds and {MAX_PROBLEMS} problems"
 
 
-def _rows(text: str) -> Iterator[tuple[int, list[str] | str]]:
+def csv_rows(text: str) -> Iterator[tuple[int, list[str] | str]]:
     """Yield (line, cells) of each row that is not empty; a text instead of cells is a problem."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
     while True:

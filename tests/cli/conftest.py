@@ -1,5 +1,6 @@
 """A fresh installation, and one with seeds."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,12 +18,22 @@ def config(tmp_path: Path) -> str:
     return str(tmp_path / "config.toml")
 
 
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of an installation with two seeds, to be copied."""
+    home = tmp_path_factory.mktemp("installed")
+    assert run("init", "--dir", str(home)).exit_code == 0
+    (home / "seeds.csv").write_bytes(SEEDS)
+    brought = run("seeds", "import", str(home / "seeds.csv"), "--config", str(home / "config.toml"))
+    assert brought.exit_code == 0
+    return home
+
+
 @pytest.fixture
-def seeded(config: str, tmp_path: Path) -> str:
+def seeded(installed: Path, tmp_path: Path) -> str:
     """A fresh installation with two seeds."""
-    (tmp_path / "seeds.csv").write_bytes(SEEDS)
-    assert run("seeds", "import", str(tmp_path / "seeds.csv"), "--config", config).exit_code == 0
-    return config
+    shutil.copytree(installed, tmp_path, dirs_exist_ok=True)
+    return str(tmp_path / "config.toml")
 
 
 @pytest.fixture
@@ -33,9 +44,9 @@ def letter(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def session(config: str) -> Iterator[Session]:
+def session(tmp_path: Path) -> Iterator[Session]:
     """The rows of the installation."""
-    engine = open_engine(f"sqlite:///{Path(config).with_name('seedwatch.db')}")
+    engine = open_engine(f"sqlite:///{tmp_path / 'seedwatch.db'}")
     with Session(engine) as session:
         yield session
     engine.dispose()
