@@ -130,6 +130,8 @@ class Sending(Section):
     hostname: str = "localhost"
     tests_per_minute: PerMinute = 0
     copies_per_minute: PerMinute = 60
+    window: Annotated[int, Field(ge=1, le=1000)] = 1
+    connections: Annotated[int, Field(ge=1, le=50)] = 4
     timeout_s: Seconds = 30
     ca_file: Path | None = None
 

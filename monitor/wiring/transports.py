@@ -38,7 +38,7 @@ def smtp_transport(sending: Sending) -> SmtpTransport:
         if sending.mode == "direct"
         else smarthost(sending.endpoint)
     )
-    return SmtpTransport(
+    transport = SmtpTransport(
         route,
         hostname=sending.hostname,
         timeout_s=sending.timeout_s,
@@ -46,6 +46,7 @@ def smtp_transport(sending: Sending) -> SmtpTransport:
         password=sending.password.get_secret_value(),
         ca_file=sending.ca_file,
     )
+    return transport.at_once(window=sending.window, connections=sending.connections)
 
 
 def named_transports(settings: Settings) -> Callable[[str], Transport]:
