@@ -28,6 +28,11 @@ class Brevo(Service):
         "Make an API key (not an SMTP key) under SMTP & API, and allow this machine's address"
         " under Security > Authorized IPs."
     )
+    HINTS: ClassVar[Mapping[str, str]] = {
+        "unrecognised ip": "Allow this machine's address under Security > Authorized IPs.",
+        "sender": "Verify the sender or its domain under Senders, Domains & Dedicated IPs.",
+        "not_enough_credits": "The plan's mails are used up.",
+    }
     TRACKING_REMEDY: ClassVar[str] = (
         "Switch it off for the account, under Transactional > Settings."
     )

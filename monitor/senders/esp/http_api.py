@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
@@ -17,7 +18,9 @@ from monitor.core.errors import BadInputError
 from monitor.senders.esp.watch import Watch, WatchedAdapter
 
 MAX_ANSWER: Final = 256 * 1024
+MAX_TEXT: Final = 1000
 _CHUNK: Final = 64 * 1024
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffd]+")
 
 
 class NoAnswerError(Exception):
@@ -137,7 +140,7 @@ class Line:
 
 
 def text_at(value: Json, *keys: str | int) -> str:
-    """Return the text or number at a path of *value*, "" if there is none."""
+    """Return the text or number at a path of *value*, cut and on one line; "" if there is none."""
     for key in keys:
         if isinstance(value, dict) and isinstance(key, str):
             value = value.get(key)
@@ -147,7 +150,7 @@ def text_at(value: Json, *keys: str | int) -> str:
             return ""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
-    return str(value)
+    return _UNPRINTABLE.sub(" ", str(value)[:MAX_TEXT])
 
 
 def check_address(home: str) -> None:

@@ -29,6 +29,15 @@ class Mailchimp(Service):
     NAME: ClassVar[str] = "Mailchimp Transactional"
     HOSTS: ClassVar[Mapping[str, str]] = {"": "https://mandrillapp.com/api/1.0"}
     KEY_REMEDY: ClassVar[str] = "Make a key under Settings > SMTP & API Info of Transactional."
+    HINTS: ClassVar[Mapping[str, str]] = {
+        "unsigned": "Verify the From domain, with its DKIM and SPF records, under Sending Domains.",
+        "bounce": "The seed is on the rejection denylist: remove it there.",
+        "unsub": "The seed is on the rejection denylist: remove it there.",
+        "spam": "The seed is on the rejection denylist: remove it there.",
+        "custom": "The seed is on the rejection denylist: remove it there.",
+        "test-mode": "A test key delivers nothing: make another.",
+        "paymentrequired": "Set up billing for the account.",
+    }
     # A key can be kept from single calls; its refusal looks like that of an unknown one.
     GREETS: ClassVar[bool] = False
 

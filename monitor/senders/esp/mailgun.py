@@ -33,6 +33,10 @@ class Mailgun(Service):
     KEY_REMEDY: ClassVar[str] = (
         "Check the key, the domain and its region (us or eu): a domain is known in one only."
     )
+    HINTS: ClassVar[Mapping[str, str]] = {
+        "authorized recipients": "Take a domain of your own, or add the seeds to that list.",
+        "free accounts": "Set up billing, or add the seeds to the authorized recipients.",
+    }
     # A domain's sending key may ask nothing, and is refused as an unknown key would be.
     GREETS: ClassVar[bool] = False
 

@@ -27,6 +27,14 @@ class Postmark(Service):
     NAME: ClassVar[str] = "Postmark"
     HOSTS: ClassVar[Mapping[str, str]] = {"": "https://api.postmarkapp.com"}
     KEY_REMEDY: ClassVar[str] = "Take the server token from the server's API Tokens page."
+    HINTS: ClassVar[Mapping[str, str]] = {
+        "(error 300)": "Check From and the seed's address.",
+        "(error 400)": "Confirm the sender signature or domain of From.",
+        "(error 401)": "Confirm the sender signature or domain of From.",
+        "(error 405)": "The plan's mails are used up.",
+        "(error 406)": "The seed is on the suppression list: reactivate it in the message stream.",
+        "(error 412)": "Until the account is approved, it may send to its own domain only.",
+    }
 
     server_token: str = field(repr=False, metadata=SECRET)
     stream: str = ""

@@ -33,6 +33,10 @@ class Resend(Service):
     KEY_REMEDY: ClassVar[str] = (
         "Make an API key under resend.com/api-keys, and verify the From domain under /domains."
     )
+    HINTS: ClassVar[Mapping[str, str]] = {
+        "testing emails": "Verify a domain at resend.com/domains, and send from it.",
+        "not verified": "Verify the From domain at resend.com/domains.",
+    }
     TRACKING_REMEDY: ClassVar[str] = "Switch it off for the domain, at resend.com/domains."
 
     api_key: str = field(repr=False, metadata=SECRET)

@@ -29,6 +29,10 @@ class SendGrid(Service):
         "Make an API key with Mail Send under Settings > API Keys, and verify the sender"
         " under Settings > Sender Authentication."
     )
+    HINTS: ClassVar[Mapping[str, str]] = {
+        "verified sender identity": "Verify From under Settings > Sender Authentication.",
+        "maximum credits": "The plan's mails are used up: raise it, or wait.",
+    }
 
     api_key: str = field(repr=False, metadata=SECRET)
 

@@ -49,6 +49,7 @@ class Service(ABC):
     NAME: ClassVar[str]
     HOSTS: ClassVar[Mapping[str, str]]  # region -> where it is asked
     KEY_REMEDY: ClassVar[str]  # what a person does about a refused key
+    HINTS: ClassVar[Mapping[str, str]] = {}  # of its words, in lower case -> what to do then
     TRACKING_REMEDY: ClassVar[str] = ""  # where tracking ends, if not with each letter
     GREETS: ClassVar[bool] = True  # a key that may only send can answer `_question`, or says so
 
@@ -179,19 +180,16 @@ class Service(ABC):
         if self._is_busy(answer):
             return self._deferred(letter, answer)
         if self._is_refusal(answer):
-            problem = self.refusal(answer)
-            return _of_service(letter, Outcome.FAILED, problem=problem)
+            return _of_service(letter, Outcome.FAILED, problem=self._refusal(answer))
         if answer.status in _LOST or not self.said(answer):
             problem = f"{self.NAME} may have taken it: {answer.status} from a machine before it"
             return _of_service(letter, Outcome.UNCERTAIN, problem=problem)
         return self._deferred(letter, answer)
 
-    def refusal(self, answer: Answer) -> str:
-        """Write a refusal as sentences, with what to do where the key is in question."""
-        said = self.said(answer) or _phrase(answer.status)
-        whom = f"{self.NAME} refuses ({answer.status}): {said.rstrip('.')}."
-        is_of_key = self.is_unknown_key(answer) or answer.status == HTTPStatus.FORBIDDEN
-        return f"{whom} {self.KEY_REMEDY}" if is_of_key else whom
+    def refused(self, answer: Answer) -> TransportRefusedError:
+        """Say that we are refused as such."""
+        remedy = self._hint(self.said(answer)) or self.KEY_REMEDY
+        return TransportRefusedError(self._sentence(answer), remedy=remedy)
 
     def unreached(self, error: NoAnswerError) -> TransportRefusedError | TransportBusyError:
         """Say that a question got no answer."""
@@ -208,11 +206,26 @@ class Service(ABC):
             words = words.replace(value, "***") if len(value) > 3 else words
         return words[:MAX_WORDS]
 
+    def _refusal(self, answer: Answer) -> str:
+        """Write the refusal of a letter, with what to do where that is known."""
+        is_of_key = self.is_unknown_key(answer) or answer.status == HTTPStatus.FORBIDDEN
+        remedy = self._hint(self.said(answer)) or (self.KEY_REMEDY if is_of_key else "")
+        return f"{self._sentence(answer)} {remedy}".strip()
+
+    def _sentence(self, answer: Answer) -> str:
+        said = self.said(answer) or _phrase(answer.status)
+        return f"{self.NAME} refuses ({answer.status}): {said.rstrip('.')}."
+
+    def _hint(self, words: str) -> str:
+        found = (hint for part, hint in self.HINTS.items() if part in words.lower())
+        return next(found, "")
+
     def _taken(self, letter: Letter, answer: Answer) -> Handover:
         try:
             receipt = self._receipt(answer)
         except RefusedLetterError as error:
-            problem = f"{self.NAME} does not send it: {read_reply(0, str(error)).text[:MAX_WORDS]}"
+            words = str(error)[:MAX_WORDS]
+            problem = f"{self.NAME} does not send it: {words}. {self._hint(words)}".strip()
             return _of_service(letter, Outcome.FAILED, problem=problem)
         if receipt is None:
             problem = f"{answer.status}, but not in {self.NAME}'s words: only looking tells"
@@ -235,7 +248,7 @@ class Service(ABC):
         if answer.status == HTTPStatus.OK and answer.said is not None:
             return self._identity(answer)
         if self._is_refusal(answer) and not self._is_busy(answer):
-            raise TransportRefusedError(self.refusal(answer))
+            raise self.refused(answer)
         words = self.said(answer) or _phrase(answer.status)
         raise TransportBusyError(
             f"{self.NAME} cannot answer now ({answer.status}): {words}.",

@@ -51,9 +51,14 @@ class AmazonSes(Service):
     NAME: ClassVar[str] = "Amazon SES"
     HOSTS: ClassVar[Mapping[str, str]] = {}
     KEY_REMEDY: ClassVar[str] = (
-        "Check access key, secret and region; the key needs ses:SendEmail, and ses:GetAccount"
-        " for the check."
+        "Check access key, secret, region and this machine's clock; the key needs ses:SendEmail,"
+        " and ses:GetAccount for the check."
     )
+    HINTS: ClassVar[Mapping[str, str]] = {
+        "not verified": "Verify it in this region; in the sandbox, the seeds' addresses too.",
+        "sendingpaused": "See the account's reputation in the SES console.",
+        "accountsuspended": "See the AWS Support Center.",
+    }
     TRACKING_REMEDY: ClassVar[str] = "Name a configuration set without open and click tracking."
 
     access_key_id: str

@@ -30,6 +30,10 @@ class SparkPost(Service):
     KEY_REMEDY: ClassVar[str] = (
         "Make a key with Transmissions: Read/Write, in the region (us or eu) of the account."
     )
+    HINTS: ClassVar[Mapping[str, str]] = {
+        "invalid domain": "Verify the sending domain of From, in the account's region.",
+        "suppress": "The seed is on the suppression list: take it off.",
+    }
 
     api_key: str = field(repr=False, metadata=SECRET)
 

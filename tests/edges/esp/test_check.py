@@ -91,6 +91,36 @@ def test_a_page_in_place_of_an_answer_proves_nothing(server: EspServer) -> None:
         make_service(server).check()
 
 
+HOSTILE = "\x1b[2J\r\n\x00" + "name " * 5000
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer"),
+    [
+        ("mailgun", {"domain": {"state": HOSTILE}}),
+        ("postmark", {"Name": HOSTILE}),
+        ("ses", {"SendQuota": {"Max24HourSend": HOSTILE}}),
+        ("sparkpost", {"results": {"company_name": HOSTILE, "status": "active"}}),
+        ("brevo", {"companyName": HOSTILE}),
+        ("resend", {"data": [{"name": HOSTILE}] * 9}),
+        ("resend", {"data": [HOSTILE, 7, None]}),
+        ("mailchimp", {"username": HOSTILE}),
+    ],
+)
+def test_what_a_service_calls_us_is_shown_cut_and_on_one_line(
+    start: Start, kind: str, answer: object
+) -> None:
+    server = start(BY_KIND[kind])
+    server.question = reply(200, answer)
+    try:
+        shown = make_service(server).check()
+    except TransportRefusedError as error:
+        shown = str(error)
+
+    assert shown.isprintable()
+    assert len(shown) < 6000
+
+
 def test_a_check_is_bounded_in_time(start: Start) -> None:
     server = start(BY_KIND["brevo"])
     server.question = Silence

@@ -237,7 +237,11 @@ def test_a_question_that_fails_holds_no_letter_up(server: EspServer) -> None:
 @pytest.mark.parametrize(
     ("kind", "answer", "words"),
     [
-        ("mailchimp", mandrill_result("rejected", "unsigned"), "rejected (unsigned)"),
+        (
+            "mailchimp",
+            mandrill_result("rejected", "unsigned"),
+            "rejected (unsigned). Verify the From domain",
+        ),
         ("mailchimp", mandrill_result("invalid"), "invalid"),
         ("postmark", reply(200, {"ErrorCode": 406, "Message": "inactive"}), "inactive (error 406)"),
         (
@@ -254,6 +258,33 @@ def test_success_that_is_none_is_a_refusal(
 
     assert (refused.outcome, other.outcome) == (FAILED, ACCEPTED)
     assert words in refused.problem
+
+
+@pytest.mark.parametrize(
+    ("kind", "remedy"),
+    [
+        ("sendgrid", "Sender Authentication"),
+        ("postmark", "suppression list"),
+        ("ses", "Verify it in this region"),
+        ("sparkpost", "Verify the sending domain"),
+        ("brevo", "Verify the sender"),
+        ("resend", "resend.com/domains"),
+    ],
+)
+def test_a_refusal_comes_with_what_to_do(start: Start, kind: str, remedy: str) -> None:
+    server = start(BY_KIND[kind])
+
+    assert remedy in hand_over(server, server.vendor.refused)[0].problem
+
+
+def test_a_plan_that_is_used_up_is_not_called_a_wrong_key(start: Start) -> None:
+    server = start(BY_KIND["sendgrid"])
+    server.acts = [reply(401, {"errors": [{"message": "Maximum credits exceeded"}]})]
+
+    first, second = make_service(server).send([make_letter(1), make_letter(2)])
+
+    assert first.problem == second.problem
+    assert first.problem.endswith("The plan's mails are used up: raise it, or wait.")
 
 
 @pytest.mark.parametrize("status", ["queued", "scheduled"])
