@@ -34,6 +34,7 @@ class RefreshingTokens:
     ) -> None:
         self._client = client
         self._refresh_token = refresh_token
+        self._is_kept = True
         self._keep = keep
         self._monotonic_s = monotonic_s
         self._lock = threading.Lock()
@@ -67,9 +68,16 @@ class RefreshingTokens:
                 remedy="Do so: seedwatch seeds authorize ADDRESS.",
             )
         self._token = ""
+        self._keep_new()
         grant = self._client.refresh(self._refresh_token)
         if grant.refresh_token and grant.refresh_token != self._refresh_token:
-            self._keep(grant.refresh_token)
-            self._refresh_token = grant.refresh_token
+            self._refresh_token, self._is_kept = grant.refresh_token, False
+            self._keep_new()
         self._token = grant.access_token
         self._ends_s = self._monotonic_s() + max(grant.life_s - _EARLY_S, _SHORTEST_S)
+
+    def _keep_new(self) -> None:
+        """Write a new refresh token down; where that failed before, once more."""
+        if not self._is_kept:
+            self._keep(self._refresh_token)
+            self._is_kept = True

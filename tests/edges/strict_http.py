@@ -1,6 +1,7 @@
 """A local HTTP service built from a vendor's published schema: strict, and faulty when told."""
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -55,7 +56,9 @@ class StrictService:
     request that the schema does not know, are kept in `mistakes`, and answered with 400.
     """
 
-    def __init__(self, answer: Callable[[Asked], Reply]) -> None:
+    def __init__(
+        self, answer: Callable[[Asked], Reply], *, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.faults: list[Reply] = []
         self.asked: list[Asked] = []
         self.mistakes: list[str] = []
@@ -73,10 +76,13 @@ class StrictService:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = False
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
         self.port = self._server.server_port
-        self.url = f"http://127.0.0.1:{self.port}"
+        scheme = "http" if tls is None else "https"
+        self.url = f"{scheme}://127.0.0.1:{self.port}"
 
     def stop(self) -> None:
         self._server.shutdown()
