@@ -54,9 +54,12 @@ def connect(endpoint: Endpoint, client: Client) -> BoundedReplies:
         smtplib.SMTPResponseException: the server answered with 4xx or 5xx.
         OSError: no connection, or it broke; smtplib's other errors are such.
     """
-    if isinstance(endpoint, Mx) and endpoint.security is Security.STARTTLS and not client.username:
-        return _connect_as_well_as_it_goes(endpoint, client)
-    return _connect(endpoint, client)
+    if not isinstance(endpoint, Mx):
+        return _connect(endpoint, client)
+    stranger = replace(client, username="", password="")  # an MX asks for none, and gets none
+    if endpoint.security is Security.STARTTLS:
+        return _connect_as_well_as_it_goes(endpoint, stranger)
+    return _connect(endpoint, stranger)
 
 
 def _connect_as_well_as_it_goes(mx: Mx, client: Client) -> BoundedReplies:
