@@ -6,7 +6,7 @@ Guessing would make bounces of people's mail, so a text counts only if a mail sy
 - qmail's (D. J. Bernstein, QSBMF): "Hi. This is the", then paragraphs "<address>:" and why;
 - an X-Failed-Recipients field, as Exim and Gmail write it;
 - a paragraph that begins with an address, alone on its line or before a colon, and holds
-  an SMTP code.
+  an SMTP code, or comes from a daemon and stands above the header of a returned message.
 
 So the language of the sentences between does not matter.
 """
@@ -58,39 +58,46 @@ def read(block: Sequence[HeaderField], text: str) -> Bounce | None:
         return None
     lines = [line[:MAX_LINE] for line in text.splitlines()[:MAX_LINES]]
     cut = next((i for i, line in enumerate(lines) if _SEPARATOR.fullmatch(line)), len(lines))
+    original = tuple(fields.parse("\n".join(lines[cut + 1 :]).lstrip("\n").encode()))
     is_qmail = any(line.startswith("Hi. This is the") for line in lines[:10])
-    pattern = _EXCHANGE_LINE if first(block, "X-MS-Embedded-Report") is not None else _ADDRESS_LINE
-    found = _paragraphs(lines[:cut], pattern)
     failed = _failed(block)
-    if failed:
-        recipients = [(one, found.get(one.lower(), "")) for one in failed]
-        if len(failed) == 1 and not recipients[0][1]:
-            recipients = [(failed[0], _line_with_code(lines[:cut]))]
-    elif pattern is _EXCHANGE_LINE or is_qmail:
-        recipients = list(found.items())
-    else:
-        recipients = [(one, words) for one, words in found.items() if _has_code(words)]
+    recipients = _named(lines[:cut], failed) if failed else []
+    if not failed:
+        is_exchange = first(block, "X-MS-Embedded-Report") is not None
+        found = _paragraphs(lines[:cut], _EXCHANGE_LINE if is_exchange else _ADDRESS_LINE)
+        is_sure = is_exchange or is_qmail or (_is_from_a_daemon(block) and _is_a_message(original))
+        recipients = [(one, words) for one, words in found.items() if is_sure or _has_code(words)]
     if not recipients:
         return None
-    original = "\n".join(lines[cut + 1 :]).lstrip("\n").encode("utf-8", "replace")
     form = "qmail" if is_qmail else "text"
-    return Bounce(
-        form,
-        is_qmail or bool(failed),
-        tuple(recipients[:MAX_RECIPIENTS]),
-        tuple(fields.parse(original)),
-    )
+    return Bounce(form, is_qmail or bool(failed), tuple(recipients[:MAX_RECIPIENTS]), original)
 
 
 def is_from_a_system(block: Sequence[HeaderField]) -> bool:
     """Did a mail system send this, and no person? By return path or sender."""
-    if (first(block, "Return-Path") or "-").replace(" ", "") == "<>":
-        return True
+    has_no_return = (first(block, "Return-Path") or "-").replace(" ", "") == "<>"
+    return has_no_return or _is_from_a_daemon(block)
+
+
+def _is_from_a_daemon(block: Sequence[HeaderField]) -> bool:
     # Not by the library: its address parser recurses as often as there are colons.
     sender = fields.without_comments((first(block, "From") or "")[:MAX_LINE])
     angle = _ANGLE.search(sender)
     address = angle[1] if angle else sender
     return address.strip().partition("@")[0].lower() in _DAEMONS
+
+
+def _is_a_message(block: Sequence[HeaderField]) -> bool:
+    return not {"message-id", "from"}.isdisjoint(field.key for field in block)
+
+
+def _named(lines: Sequence[str], failed: Sequence[str]) -> list[tuple[str, str]]:
+    """The recipients that a field names as failed, with the words about each."""
+    found = _paragraphs(lines, _ADDRESS_LINE)
+    recipients = [(one, found.get(one.lower(), "")) for one in failed]
+    if len(recipients) == 1 and not recipients[0][1]:
+        return [(failed[0], _line_with_code(lines))]
+    return recipients
 
 
 def _paragraphs(lines: Sequence[str], pattern: re.Pattern[str]) -> dict[str, str]:

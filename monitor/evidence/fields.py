@@ -19,6 +19,8 @@ _COMMENT = re.compile(r"\([^()]*\)")
 # Text without a sign of structure, a whole simple comment and a row of brackets are taken in
 # one step each, which makes long values cheap.
 _PIECE = re.compile(r'[^\\"();]+|\\.|\([^()\\"]*\)|\(+|\)|["();\\]', re.DOTALL)
+# Some charsets (utf-7, unicode_escape) make halves of characters, which cannot be written.
+_HALF = re.compile(r"[\ud800-\udfff]")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -68,12 +70,13 @@ def decoded_words(value: str) -> str:
         ]
     except (HeaderParseError, LookupError, ValueError):
         return value
-    return _CONTROL.sub("\ufffd", "".join(texts))
+    return printable("".join(texts)).replace("\n", "\ufffd")
 
 
 def printable(text: str) -> str:
-    """Put U+FFFD for control characters, line by line; the lines end with a line feed."""
-    return "\n".join(_CONTROL.sub("\ufffd", line) for line in text.splitlines())
+    """Put U+FFFD for what cannot be shown, line by line; the lines end with a line feed."""
+    whole = _HALF.sub("\ufffd", text)
+    return "\n".join(_CONTROL.sub("\ufffd", line) for line in whole.splitlines())
 
 
 def values(fields: Iterable[HeaderField], name: str) -> list[str]:

@@ -139,6 +139,18 @@ def test_a_paragraph_with_an_address_and_a_code_is_a_report(reply: str, action: 
     assert (one.address, one.action) == ("a@b.example", action)
 
 
+def test_a_daemons_paragraph_above_the_returned_message_needs_no_code() -> None:
+    """Whether it failed or is late, such a report says in words only: that stays unknown."""
+    text = TEXT.format(sender="MAILER-DAEMON@x.example", reply="boîte inconnue")
+
+    (one,) = report(text.encode()).recipients
+    assert (one.address, one.action, one.diagnostic) == (
+        "a@b.example",
+        None,
+        "host: mx.b.example boîte inconnue",
+    )
+
+
 def test_exchanges_old_report_is_read() -> None:
     text = (
         "From: System Administrator <postmaster@b.example>\nX-MS-Embedded-Report:\n\n"
@@ -153,7 +165,8 @@ def test_exchanges_old_report_is_read() -> None:
     "raw",
     [
         TEXT.format(sender="anna@x.example", reply="550 5.1.1 no").replace("<>", "<anna@x>"),
-        TEXT.format(sender="MAILER-DAEMON@x.example", reply="nobody is at home"),
+        TEXT.format(sender="MAILER-DAEMON@x.example", reply="nobody is at home").split("---")[0],
+        TEXT.format(sender="anna@x.example", reply="nobody is at home"),
         "From: anna@x.example\nX-Failed-Recipients: a@b.example\n\n550 no\n",
         "Return-Path: <>\nFrom: a@x.example\nSubject: Out of office\n\nI am away until 5.1.1.\n",
         (

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from monitor.evidence import codes, telling
 from monitor.evidence.explained import explained
@@ -239,6 +241,9 @@ HOSTILE = {
     b"Content-Transfer-Encoding: base64\r\n\r\n=A=B\xff",
     "a sender of colons": b"From: " + b":" * 3000 + b"\r\n\r\n<a@b.example>:\r\n550 x\r\n",
     "failed colons": b"Return-Path: <>\r\nX-Failed-Recipients: " + b":(<\"" * 999 + b"\r\n\r\nx",
+    "halves of characters": b"Return-Path: <>\r\nContent-Type: text/plain; charset=utf-7\r\n\r\n"
+    b"<a@b.example>:\r\n550 5.1.1 +2AA-\r\n\r\n--- copy\r\n\r\n"
+    b"Subject: =?unicode_escape?q?=5Cud800?=",
     "nothing but zeros": b"\0" * 10_000,
 }  # fmt: skip
 
@@ -248,7 +253,23 @@ def test_no_message_makes_it_raise(name: str) -> None:
     told = explain(HOSTILE[name])
 
     assert len(json.dumps(told)) < 200_000
-    assert list(telling.lines(told))
+    assert "\n".join(telling.lines(told)).encode()
+
+
+PIECES = [
+    *(b"Content-Type: multipart/report; boundary=b\r\n", b"--b", b"--b--", b"\r\n", b"\r\n\r\n"),
+    *(b"Content-Type: message/delivery-status\r\n", b"Final-Recipient: rfc822; a@b\r\n", b"; "),
+    *(b"Status: 5.1.1\r\n", b"Diagnostic-Code: smtp; 550 5.7.1 [CS01]\r\n", b"<a@b.example>:\r\n"),
+    *(b"Content-Transfer-Encoding: base64\r\n", b"From: MAILER-DAEMON@x\r\n", b"550 5.1.1 no\r\n"),
+    *(b"Return-Path: <>\r\n", b"X-Failed-Recipients: a@b.example,\r\n", b"--- copy\r\n", b"\xff"),
+    *(b"Hi. This is the\r\n", b"Arrival-Date: Mon, 2 Mar 2026 08:00:00 +9999\r\n", b"=?a?b?c?="),
+]
+
+
+@settings(max_examples=60)
+@given(st.lists(st.sampled_from(PIECES), max_size=40))
+def test_no_order_of_pieces_makes_it_raise(pieces: list[bytes]) -> None:
+    assert "\n".join(telling.lines(explain(b"".join(pieces)))).encode()
 
 
 def test_addresses_in_ipv6_are_read() -> None:
