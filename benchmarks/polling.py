@@ -30,7 +30,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -116,7 +116,7 @@ class Bench:
     """Where and how to visit; `turns` tells how often clients have taken their turn so far."""
 
     endpoint: Endpoint
-    mail: Path
+    home: Path  # of Dovecot
     count: int
     threads: int
     rtt_s: float
@@ -134,21 +134,21 @@ def main() -> None:
     raise_file_limit(4 * count + 1000)
     load = os.getloadavg()[0]
     print(f"{count} mailboxes, {threads} threads (imaplib: {POOL}), load before: {load:.1f}\n")
-    with dovecot(count) as (endpoint, mail):
-        deliver(mail, count, number=1)
+    with dovecot(count) as (endpoint, home):
+        deliver(home, count, number=1)
         unmeasured = Ours(endpoint, count)
         visit_all(unmeasured, count, threads, 1)
         unmeasured.close()
         for number, rtt_ms in enumerate(args.rtt, start=2):
             print(f"{rtt_ms} ms a round trip")
             with relayed(endpoint, rtt_ms / 1000) as (near, turns):
-                compare(Bench(near, mail, count, threads, rtt_ms / 1000, turns), number)
+                compare(Bench(near, home, count, threads, rtt_ms / 1000, turns), number)
 
 
 def compare(bench: Bench, number: int) -> None:
     """Print a line for each kind of visit. Copies below *number* have arrived before."""
-    head = ("", "mailboxes/s", "CPU s", "trips", "bound/s", "bound is", "of (a)")
-    print("{:22}{:>12}{:>8}{:>8}{:>9}{:>10}{:>8}".format(*head))
+    head = ("", "mailboxes/s", "CPU s", "server's", "trips", "bound/s", "bound is", "of (a)")
+    print("{:22}{:>12}{:>8}{:>10}{:>8}{:>9}{:>10}{:>8}".format(*head))
     bare = Bare(bench.endpoint, bench.count)
     pool = line(
         bench, "(a) imaplib, first", lambda: visit_all(bare.first, bench.count, POOL, 1), POOL
@@ -163,7 +163,7 @@ def compare(bench: Bench, number: int) -> None:
     line(bench, "first", lambda: visit(1), threads, pool)
     for _ in range(2):
         line(bench, "later, nothing new", lambda: visit(1), threads, pool)
-    deliver(bench.mail, bench.count, number)
+    deliver(bench.home, bench.count, number)
     line(bench, "later, a new copy", lambda: visit(number), threads, pool)
     ours.close()
     print()
@@ -176,17 +176,20 @@ def line(
 
     A new connection waits once more than is counted: for TCP's own handshake.
     """
-    turns, cpu, started = bench.turns(), time.process_time(), time.perf_counter()
+    turns, server_s = bench.turns(), server_cpu_s(bench.home)
+    cpu_s, started = time.process_time(), time.perf_counter()
     work()
     rate = bench.count / (time.perf_counter() - started)
-    cpu = time.process_time() - cpu
+    cpu_s = time.process_time() - cpu_s
+    server_s = server_cpu_s(bench.home) - server_s
     trips = (bench.turns() - turns) / bench.count
     waits = trips + ("first" in name)
     bound = threads / (waits * bench.rtt_s) if bench.rtt_s and waits else 0.0
     shown = f"{bound:.0f}" if bound else ""
     times = f"{bound / rate:.2f} x" if bound else ""
     beside = f"{rate / pool:.1f} x" if pool else ""
-    print(f"{name:22}{rate:>12.0f}{cpu:>8.2f}{trips:>8.2f}{shown:>9}{times:>10}{beside:>8}")
+    cells = f"{rate:>12.0f}{cpu_s:>8.2f}{server_s:>10.2f}{trips:>8.2f}"
+    print(f"{name:22}{cells}{shown:>9}{times:>10}{beside:>8}")
     return rate
 
 
@@ -261,7 +264,7 @@ def message_id(at: int, number: int) -> str:
 
 @contextmanager
 def dovecot(count: int) -> Iterator[tuple[Endpoint, Path]]:
-    """Run Dovecot with *count* filled mailboxes u0, u1, ...; yield where its Maildirs are too."""
+    """Run Dovecot with *count* filled mailboxes u0, u1, ...; yield its directory too."""
     program = shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     assert program, "Dovecot is missing: install dovecot-imapd (version 2.3)"
     owner = pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
@@ -284,7 +287,7 @@ def dovecot(count: int) -> Iterator[tuple[Endpoint, Path]]:
             )
         subprocess.run([program, "-c", config], check=True)  # returns once it listens
         try:
-            yield Endpoint("127.0.0.1", port, Security.PLAIN), folder / "mail"
+            yield Endpoint("127.0.0.1", port, Security.PLAIN), folder
         finally:
             subprocess.run([program, "-c", config, "stop"], check=True)
 
@@ -303,11 +306,11 @@ def fill(mail: Path, count: int) -> None:
                 (maildir / "cur" / f"{n}.own:2,").write_bytes(head + text)
 
 
-def deliver(mail: Path, count: int, number: int) -> None:
+def deliver(home: Path, count: int, number: int) -> None:
     """Put copy *number* into each mailbox: every fifth into Junk, every tenth into Quarantine."""
     for at in range(count):
         name = "Quarantine" if at % 10 == 3 else "Junk" if at % 5 == 1 else "INBOX"
-        maildir = mail / f"u{at}" / FOLDERS[name]
+        maildir = home / "mail" / f"u{at}" / FOLDERS[name]
         head = f"Message-ID: {message_id(at, number)}\r\nX-Seedwatch-Test: t{number}\r\n"
         path = maildir / "tmp" / f"copy{number}.own"
         path.write_bytes(
@@ -421,6 +424,18 @@ class Side(asyncio.Protocol):
             self._transport.close()
         else:
             self._transport.write(data)
+
+
+def server_cpu_s(home: Path) -> float:
+    """Return what Dovecot's living processes have used so far, in seconds of CPU."""
+    master = (home / "run" / "master.pid").read_text("ascii").strip()
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # one may end at any time
+            fields = stat.read_text("ascii", "replace").rpartition(")")[2].split()
+            if master in {fields[1], stat.parent.name}:
+                ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def raise_file_limit(wanted: int) -> None:

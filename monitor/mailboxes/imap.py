@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
+from itertools import islice
 
 from monitor.core.campaigns import Found, Wanted
 from monitor.core.folders import FolderSight
@@ -112,14 +113,17 @@ class ImapMailbox:
         self._known.clear()
 
     def _look(self, client: ImapClient, wanted: Sequence[Wanted]) -> list[Found]:
-        known = self._remembered(wanted) | {w.message_id for w in wanted if w.was_found}
-        visits = self._visit(client, wanted)
+        recogniser = Recogniser(wanted)
+        remembered = self._remembered(recogniser)
+        is_recheck = remembered == {w.message_id for w in wanted}
+        visits = self._visit(client, wanted, recogniser, is_recheck=is_recheck)
         found = self._first_found(client, visits)
-        if known - found.keys() and not all(v.is_fresh and not v.lost_any for v in visits):
+        lost = (remembered | {w.message_id for w in wanted if w.was_found}) - found.keys()
+        if lost and not all(v.is_fresh and not v.lost_any for v in visits):
             # A copy that was there is nowhere now. Before we say so, look without relying
             # on memory: it may have moved to a folder that had been asked already.
             self._known.clear()
-            visits = self._visit(client, wanted)
+            visits = self._visit(client, wanted, recogniser)
             found = self._first_found(client, visits)
         for visit in visits:
             visit.settle()
@@ -128,46 +132,61 @@ class ImapMailbox:
     def _first_found(self, client: ImapClient, visits: Sequence[Visit]) -> dict[str, Found]:
         return first_found((v.finds for v in visits), are_labels=imap_list.is_gmail(client))
 
-    def _remembered(self, wanted: Sequence[Wanted]) -> set[str]:
+    def _remembered(self, recogniser: Recogniser) -> set[str]:
         """Return the Message-IDs of those that an earlier look found."""
-        recogniser = Recogniser(wanted)
         return {
             found.wanted.message_id
             for known in self._known.values()
             for _, found in recogniser.ours(known.memory)
         }
 
-    def _visit(self, client: ImapClient, wanted: Sequence[Wanted]) -> list[Visit]:
+    def _visit(
+        self,
+        client: ImapClient,
+        wanted: Sequence[Wanted],
+        recogniser: Recogniser,
+        *,
+        is_recheck: bool = False,
+    ) -> list[Visit]:
         """Look into all folders at once, round by round, and remember what was learnt.
 
         The folders are listed in the first round; those that are new join in the second.
         """
-        manner = self._manner(client, wanted)
+        manner = Manner(MAX_HEADER_BYTES, recogniser, partial(busy, client), is_recheck=is_recheck)
+        manner.learn(client.capabilities, self._facts.tabs)
         visits = [self._new_visit(place, wanted, manner) for place in self._places or [INBOX]]
-        news = imap_list.commands(client)
+        news = [] if is_recheck and not client.is_new else imap_list.commands(client)
         for _ in range(MAX_ROUNDS):
             is_known = not news and all(visit.is_surveyed for visit in visits)
             is_short = is_known and sum(visit.sighted for visit in visits) < len(wanted)
-            plans = [(visit, visit.commands(is_short=is_short)) for visit in visits]
-            lines = [line for _, commands in plans for line in commands]
-            if not lines and not news:
+            replies = self._round(client, visits, news, is_short=is_short)
+            if replies is None:
                 self._known = {v.place.raw: k for v in visits if (k := v.known) is not None}
                 self._places = [visit.place for visit in visits if not visit.is_gone]
                 return visits
-            replies = self._asked(client, news + lines)
             if news:
-                self._understand(client, replies[: len(news)])
+                self._understand(client, replies)
                 manner.learn(client.capabilities, self._facts.tabs)
-                del replies[: len(news)]
-            for visit, commands in plans:
-                visit.absorb(replies[: len(commands)])
-                del replies[: len(commands)]
-            if news:
                 there = {visit.place.raw for visit in visits}
                 new = [place for place in self._places if place.raw not in there]
                 visits += [self._new_visit(place, wanted, manner) for place in new]
                 news = []
         raise client.stream.busy("its folders change faster than they can be read")
+
+    def _round(
+        self, client: ImapClient, visits: Sequence[Visit], news: Sequence[bytes], *, is_short: bool
+    ) -> list[Reply] | None:
+        """Ask all folders in one write; return the replies to *news*, or None if all is known."""
+        plans = [(visit, visit.commands(is_short=is_short)) for visit in visits]
+        plans.sort(key=lambda plan: plan[0].is_counting)  # a folder that is open is not counted
+        lines = [*news, *(line for _, commands in plans for line in commands)]
+        if not lines:
+            return None
+        replies = iter(self._asked(client, lines))
+        of_news = list(islice(replies, len(news)))
+        for visit, commands in plans:
+            visit.absorb(list(islice(replies, len(commands))))
+        return of_news
 
     def _asked(self, client: ImapClient, lines: Sequence[bytes]) -> list[Reply]:
         try:
@@ -201,12 +220,6 @@ class ImapMailbox:
 
     def _new_visit(self, place: Place, wanted: Sequence[Wanted], manner: Manner) -> Visit:
         return Visit(place, self._known.get(place.raw), wanted, manner)
-
-    def _manner(self, client: ImapClient, wanted: Sequence[Wanted]) -> Manner:
-        complaint = partial(busy, client)
-        manner = Manner(MAX_HEADER_BYTES, Recogniser(wanted), complaint)
-        manner.learn(client.capabilities, self._facts.tabs)
-        return manner
 
 
 def _prove(client: ImapClient, _: Sequence[Wanted]) -> list[Found]:

@@ -20,6 +20,7 @@ class Manner:
     complaint: Callable[[str, Response], MailboxBusyError]
     tabs: tuple[str, ...] = ()  # categories that the server can tell of the inbox's messages
     capabilities: frozenset[str] = frozenset()
+    is_recheck: bool = False  # every wanted copy is remembered: is each still where it was?
     bodies_left: int = MAX_BODIES
 
     def learn(self, capabilities: frozenset[str], tabs: tuple[str, ...]) -> None:
@@ -36,9 +37,14 @@ class Manner:
         return "SEARCHRES" in self.capabilities
 
     @property
-    def can_count(self) -> bool:
-        """Does the server say that it counts folders cheaply enough to be polled (RFC 5819)?"""
-        return "LIST-STATUS" in self.capabilities
+    def may_count(self) -> bool:
+        """May a folder that holds none of the wanted be counted instead of opened?
+
+        Counts can be out of date: Dovecot's are, of mail that was put into a Maildir behind its
+        back. So nothing is called missing by them: they are asked for only where each copy is
+        remembered, and where it is, the folder is opened. RFC 5819 tells that counting is cheap.
+        """
+        return self.is_recheck and "LIST-STATUS" in self.capabilities
 
 
 @dataclass(slots=True)

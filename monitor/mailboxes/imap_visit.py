@@ -46,7 +46,7 @@ class Visit:
         self.is_surveyed = False
         self.is_gone = False
         self._counts = known.counts if known and memory else None
-        self._may_count = self._counts is not None and place.role is not Role.INBOX
+        self._is_counted = False
         self._few_came = False
         self._has_read_bodies = False
         self._wanted = wanted
@@ -108,12 +108,18 @@ class Visit:
                 self._absorb_data(kind, reply, memory)
         self.is_surveyed = True
 
+    @property
+    def is_counting(self) -> bool:
+        """Do the latest `commands` leave the folder closed?"""
+        return self._asked == ["status"]
+
     def settle(self) -> None:
         """Forget what nobody will ask for any longer."""
         self.finds.settle(self.since)
 
     def _survey(self) -> Iterator[tuple[str, bytes]]:
-        if self._may_count and self._manner.can_count:
+        may_count = self._manner.may_count and self._counts and not self._is_counted
+        if may_count and not self.finds.remembered():
             yield "status", ask.status(self.place)
             return
         yield "examine", ask.examine(self.place)
@@ -211,15 +217,13 @@ class Visit:
 
         The same number of messages, and none came: so none went either.
         """
-        self._may_count = False
+        self._is_counted = True
         told = dict(map(wire.counts, reply.data))
         now, before = told.get(self.place.raw), self._counts
         if not reply.is_ok or now is None or before is None:
             return
-        if now == before:
-            self.finds.remain(self.finds.remembered())
-            self.is_surveyed = True
-        else:
+        self.is_surveyed = now == before
+        if not self.is_surveyed:
             self._few_came = now.next_uid - before.next_uid <= FEW
 
     def _start_anew(self) -> None:
