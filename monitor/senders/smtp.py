@@ -2,7 +2,7 @@
 
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from monitor.core.campaigns import Handover, Letter
@@ -46,6 +46,7 @@ class SmtpTransport:
         self._route = route
         self._client = Client(hostname, timeout_s, tls_context(ca_file), username, password)
         self._connections = 1
+        self._ignored: frozenset[str] = frozenset()
         self.window = 1
 
     def at_once(self, *, window: int, connections: int) -> "SmtpTransport":
@@ -57,6 +58,11 @@ class SmtpTransport:
         if window < 1 or connections < 1:
             raise ValueError(f"window {window}, connections {connections}: at least 1")
         self.window, self._connections = window, connections
+        return self
+
+    def without(self, extensions: Collection[str]) -> "SmtpTransport":
+        """Never use these SMTP extensions, for servers that offer what they cannot do."""
+        self._ignored = frozenset(name.lower() for name in extensions)
         return self
 
     def send(self, letters: Sequence[Letter]) -> "Handovers":
@@ -98,7 +104,7 @@ class SmtpTransport:
         return handovers
 
     def _connect(self, server: Endpoint) -> Wire:
-        return Wire(server, connect(server, self._client))
+        return Wire(server, connect(server, self._client), self._ignored)
 
     def _destination(self, letter: Letter) -> Endpoint | str:
         """The server for a letter, or why there is none."""

@@ -4,7 +4,7 @@ import smtplib
 import socket
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -24,15 +24,23 @@ class Wire:
     Reading and writing take turns as the socket allows: a server that waits for us to read
     its answers, while we wait for it to read our messages, would hold both for ever
     (RFC 2920 section 3.1).
+
+    Args:
+        ignored: extensions not to be used though the server offers them, lower case.
+    Raises:
+        smtplib.SMTPServerDisconnected: the server said more than it was asked.
     """
 
-    def __init__(self, server: Endpoint, connection: BoundedReplies) -> None:
+    def __init__(
+        self, server: Endpoint, connection: BoundedReplies, ignored: Collection[str] = ()
+    ) -> None:
         if connection.sock is None or connection.has_unread:
             connection.close()
             raise smtplib.SMTPServerDisconnected("the server spoke out of turn")
         self.server = server
         self.note = connection.note
-        self.dialogue = Dialogue(connection.esmtp_features)
+        offered = set(connection.esmtp_features)
+        self.dialogue = Dialogue(offered.difference(ignored))
         self._connection = connection
         self._sock: socket.socket = connection.sock
         self._sock.setblocking(False)

@@ -132,6 +132,7 @@ class Sending(Section):
     copies_per_minute: PerMinute = 60
     window: Annotated[int, Field(ge=1, le=1000)] = 1
     connections: Annotated[int, Field(ge=1, le=50)] = 4
+    ignore_extensions: tuple[str, ...] = ()
     timeout_s: Seconds = 30
     ca_file: Path | None = None
 

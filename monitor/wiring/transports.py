@@ -46,6 +46,7 @@ def smtp_transport(sending: Sending) -> SmtpTransport:
         password=sending.password.get_secret_value(),
         ca_file=sending.ca_file,
     )
+    transport.without(sending.ignore_extensions)
     return transport.at_once(window=sending.window, connections=sending.connections)
 
 

@@ -73,6 +73,14 @@ def test_one_at_a_time_is_one_at_a_time_whatever_is_allowed(stage: Any) -> None:
     handovers.close()
 
 
+def test_an_extension_that_is_not_to_be_used_is_not(stage: Any) -> None:
+    server = stage.play(EHLO=CHUNKING)
+    transport = stage.transport(server.endpoint).without(["CHUNKING"])
+
+    assert outcomes(list(transport.send([stage.letter()]))) == [ACCEPTED]
+    assert "DATA" in server.heard[0]
+
+
 @pytest.mark.parametrize("window", [0, 5])
 def test_more_than_is_allowed_is_refused(stage: Any, window: int) -> None:
     transport = stage.transport(Endpoint("127.0.0.1", 1, Security.PLAIN))
