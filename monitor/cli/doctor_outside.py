@@ -12,6 +12,7 @@ from monitor.cli.findings import Finding, doubtful, fine, looked, wrong
 from monitor.core.departures import YOURS
 from monitor.core.errors import TransportRefusedError
 from monitor.mailboxes.graph import GraphTenant
+from monitor.mailboxes.http_mail import GraphRefusedError
 from monitor.senders.connections import Client, connect, tls_context
 from monitor.senders.replies import read_reply
 from monitor.settings import Settings
@@ -143,4 +144,11 @@ def _queue_server(kind: str, address: str) -> Finding:
 
 def _tenant(about: str, tenant: GraphTenant) -> Iterator[Finding]:
     tenant.sign_in()
-    yield fine(about, "lets us in")
+    try:
+        newest = tenant.freshness()
+    except GraphRefusedError as error:
+        says = "lets us in, but refuses hunting: what happens after delivery is not seen"
+        yield doubtful(about, says, error.remedy)
+    else:
+        log = f"reaches to {newest:%Y-%m-%d %H:%M} UTC" if newest else "has no entry of this week"
+        yield fine(about, f"lets us in; its log of mail {log}")

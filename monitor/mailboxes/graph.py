@@ -8,15 +8,17 @@ the message went at delivery.
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from time import monotonic
 
 from monitor.core.campaigns import Found, Role, Wanted
 from monitor.core.errors import MailboxBusyError, MailboxLockedError
+from monitor.core.folders import FolderSight, HasFolders
 from monitor.core.ports import Mailbox, PartlyReadError
 from monitor.mailboxes import hunting
 from monitor.mailboxes.http_mail import GraphRefusedError, Row, of_a_mailbox
-from monitor.mailboxes.hunting import Click, MailLink
+from monitor.mailboxes.hunting import Click, MailLink, Traces
 from monitor.mailboxes.message_trace import traced
 from monitor.tenant import Tenant, TenantAccess
 
@@ -52,7 +54,7 @@ class GraphTenant:
 
     @property
     def newest_event(self) -> datetime | None:
-        """When the newest entry was made that the log showed when it was last asked."""
+        """What `freshness` was when it was last asked for."""
         return self._newest
 
     def sign_in(self) -> None:
@@ -63,6 +65,15 @@ class GraphTenant:
         """
         with of_a_mailbox():
             self.tenant.sign_in()
+
+    def freshness(self) -> datetime | None:
+        """Return when the newest entry of the tenant's log was made; None if it has none.
+
+        Raises:
+            GraphRefusedError: hunting is refused.
+            MailboxLockedError, MailboxBusyError: the tenant does not let us in, or answer.
+        """
+        return self._asked_newest()
 
     def places(self, wanted: Sequence[Wanted], recipient: str) -> list[Found]:
         """Say where each of *wanted* is now; what is in no log is left out.
@@ -100,7 +111,7 @@ class GraphTenant:
 
     def _hunt(self, wanted: Sequence[Wanted], recipient: str) -> list[Found]:
         traces = hunting.traces(self._post, wanted, recipient)
-        found = list(traces.found)
+        found = [self._with_clicks(one, traces) for one in traces.found]
         # Of a copy that was found before there was a row: it is not the log that is late.
         unknown = [w for w in wanted if w.message_id not in traces.known and not w.was_found]
         try:
@@ -111,6 +122,18 @@ class GraphTenant:
         if late and self._newest is not None:  # a log without entries is none: trace has spoken
             raise PartlyReadError(_late_words(self._newest), partial=found)
         return found
+
+    def _with_clicks(self, found: Found, traces: Traces) -> Found:
+        """Say of a copy that was pulled back what readers had done with its links."""
+        network_ids = traces.moved(found.message_id)
+        if not network_ids:
+            return found
+        try:
+            clicks = hunting.clicks(self._post, network_ids)
+            links = hunting.links(self._post, network_ids)
+        except (MailboxBusyError, MailboxLockedError):
+            return found  # where the copy is does not depend on it
+        return replace(found, note=hunting.with_links(found.note, links, clicks))
 
     def _trace_late(self, late: Sequence[Wanted], recipient: str) -> list[Found]:
         """Ask message trace, which is refused to some; then hunting alone will tell, later."""
@@ -208,6 +231,10 @@ class CombinedMailbox:
 
     def read(self, message_id: str, *, limit: int) -> bytes | None:
         return self._mailbox.read(message_id, limit=limit)
+
+    def layout(self) -> list[FolderSight]:
+        """Say of every folder what it is for, where the mailbox itself can."""
+        return self._mailbox.layout() if isinstance(self._mailbox, HasFolders) else []
 
     def close(self) -> None:
         self._mailbox.close()

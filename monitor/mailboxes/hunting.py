@@ -16,6 +16,7 @@ from monitor.mailboxes.http_mail import Row, rows, text
 
 MAX_IDS = 100  # of one query
 MAX_NOTE = 300  # characters
+MAX_DOMAINS = 5  # of a note
 MAX_CLICKS = 1_000  # of one look
 
 _PATH = "/v1.0/security/runHuntingQuery"
@@ -65,6 +66,13 @@ class Traces:
     found: tuple[Found, ...]  # where each is by its newest row, if that is a place
     known: frozenset[str]  # Message-IDs of all that have a row, even "Dropped" or "Failed"
     network_ids: Mapping[str, str] = field(default_factory=dict)  # Microsoft's own id -> ours
+    pulled: frozenset[str] = frozenset()  # Message-IDs of those that were moved after delivery
+
+    def moved(self, message_id: str) -> dict[str, str]:
+        """Return the `network_ids` of a copy that was moved after delivery; else {}."""
+        if message_id not in self.pulled:
+            return {}
+        return {key: ours for key, ours in self.network_ids.items() if ours == message_id}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +111,15 @@ def traces(post: Post, wanted: Sequence[Wanted], recipient: str) -> Traces:
     names = {name: w.message_id for w in wanted for name in (w.message_id, *w.other_ids)}
     newest: dict[str, tuple[datetime, Found]] = {}
     known: set[str] = set()
+    pulled: set[str] = set()
     network: dict[str, str] = {}
     for row in _asked(post, names, placement_query):
         ours = names.get(text(row, "internetmessageid"))
         if ours is None or text(row, "recipientemailaddress").lower() != recipient.lower():
             continue
         known.add(ours)
+        if text(row, "actiontype"):
+            pulled.add(ours)
         if text(row, "networkmessageid"):
             network[text(row, "networkmessageid")] = ours
         one = _found(row, ours)
@@ -116,7 +127,7 @@ def traces(post: Post, wanted: Sequence[Wanted], recipient: str) -> Traces:
         if one is not None and at >= newest.get(ours, (at, one))[0]:
             newest[ours] = (at, one)
     found = tuple(one for _, one in newest.values())
-    return Traces(found, frozenset(known), network)
+    return Traces(found, frozenset(known), network, frozenset(pulled))
 
 
 def newest_event(post: Post) -> datetime | None:
@@ -157,6 +168,15 @@ def links(post: Post, network_ids: Mapping[str, str]) -> list[MailLink]:
         for row in _asked(post, network_ids, link_query)
         if text(row, "networkmessageid") in network_ids
     ][:MAX_CLICKS]
+
+
+def with_links(note: str, links: Sequence[MailLink], clicks: Sequence[Click]) -> str:
+    """Add to what is said of a copy where its links lead, and what became of clicks on them."""
+    domains = list(dict.fromkeys(link.domain for link in links if link.domain))
+    shown = f"links to {', '.join(domains[:MAX_DOMAINS])}" if domains else ""
+    blocked = sum(not click.is_through for click in clicks)
+    told = f"{len(clicks)} clicks, {blocked} blocked" if clicks else ""
+    return _clean("; ".join(part for part in (note, shown, told) if part))
 
 
 def _asked(
@@ -240,4 +260,8 @@ def _note(row: Row, action: str, at: datetime | None) -> str:
     when = f" at {at:%Y-%m-%d %H:%M} UTC" if at is not None else ""
     done = f"{action}{by}{when}" if action else ""
     note = "; ".join(part for part in (done, verdict) if part)
+    return _clean(note)
+
+
+def _clean(note: str) -> str:
     return "".join(c for c in note if c.isprintable())[:MAX_NOTE]

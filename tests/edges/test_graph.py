@@ -739,6 +739,27 @@ def test_clicks_and_links_are_told_by_the_copy_that_they_are_of(
     assert (link.domain, link.location) == ("lnkd.in", "Body")
 
 
+def test_a_copy_that_was_pulled_back_tells_of_its_links_and_clicks(
+    service: Service, wanted: Want
+) -> None:
+    click = {"NetworkMessageId": "n1", "UrlDomain": "lnkd.in", "IsClickedThrough": False}
+    done = {**row(), **ZAPPED, "Timestamp": "2026-03-02T09:00:00Z", "NetworkMessageId": "n1"}
+    service.set(HUNT, service.json({"results": [done, click, {**click, "IsClickedThrough": "1"}]}))
+
+    (copy,) = service.tenant.places([wanted(1)], SEED)
+
+    # The answer to every table is the same here, so the copy's own row counts as a click too.
+    assert copy.note == ("Phish ZAP at 2026-03-02 09:00 UTC; links to lnkd.in; 3 clicks, 2 blocked")
+
+
+def test_how_fresh_the_log_is_can_be_asked(service: Service) -> None:
+    service.set(HUNT, service.json({"results": [newest("2026-03-02T07:30:00Z")]}))
+
+    for _ in range(2):
+        assert service.tenant.freshness() == datetime(2026, 3, 2, 7, 30, tzinfo=UTC)
+    assert service.asked(HUNT) == 1
+
+
 def test_the_lab_knows_the_tables_of_clicks_and_links(
     clock: ManualClock, wanted: Want, letter: Write
 ) -> None:
