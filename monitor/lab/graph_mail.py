@@ -98,6 +98,7 @@ def _messages(
     world: World, mailbox: LabMailbox, request: Request, folder: Folder | None = None
 ) -> Response:
     check_options(request, {"$filter", "$select", "$top", "$orderby", "$skiptoken"})
+    _names(request, FIELDS)
     fits = _filter(request.query.get("$filter", ""))
     order = request.query.get("$orderby", "receivedDateTime desc")
     if order != "receivedDateTime desc":
@@ -164,11 +165,15 @@ def _folder_id(folder: Folder) -> str:
 
 def _selected(row: Mapping[str, object], request: Request, known: set[str]) -> dict[str, object]:
     """Return the properties that were asked for; `id` always comes along."""
+    return {name: row[name] for name in ("id", *_names(request, known))}
+
+
+def _names(request: Request, known: set[str]) -> list[str]:
     names = request.query.get("$select", "id").split(",")
     for name in names:
         if name not in known:
             raise GraphError(400, "RequestBroker--ParseUri", f"No property named {name[:40]!r}.")
-    return {name: row[name] for name in ("id", *names)}
+    return names
 
 
 def _row(key: str, folder: Folder, entry: Entry) -> dict[str, object]:

@@ -87,6 +87,9 @@ class Client:
         url = path if path.startswith("http") else self.lab.api_url + path
         return self.session.get(url, params=params, timeout=5)
 
+    def query(self, query: str) -> requests.Response:
+        return self.session.post(self.lab.api_url + HUNT, json={"Query": query}, timeout=5)
+
     def hunt(self, *ids: str, columns: str = COLUMNS, **more: str) -> requests.Response:
         listed = ", ".join(f'"{i}"' for i in ids)
         query = f"EmailEvents | where InternetMessageId in ({listed}) | project {columns}"
@@ -220,6 +223,99 @@ def test_hunting_tells_where_a_message_is_now(client: Client, clock: ManualClock
     ]
 
 
+def test_hunting_tells_what_was_done_after_delivery(client: Client, clock: ManualClock) -> None:
+    post(client.lab, ADDRESS, letter(1, link="https://zap.example.net/"))
+    clock.sleep(timedelta(hours=2))
+    client.sign_in()
+    columns = "Timestamp, NetworkMessageId, ActionType, ActionResult, LatestDeliveryLocation"
+    where = f'where InternetMessageId in ("{id_of(1)}")'
+    query = f"union EmailEvents, EmailPostDeliveryEvents | {where} | project {columns}"
+
+    first, done = client.query(query).json()["results"]
+
+    assert first["LatestDeliveryLocation"] == "Quarantine"
+    assert (done["Timestamp"], done["ActionType"]) == ("2026-03-02T09:00:00Z", "Phish ZAP")
+    assert done["NetworkMessageId"] == first["NetworkMessageId"]
+    by_network = f'where NetworkMessageId in ("{done["NetworkMessageId"]}")'
+    again = client.query(f"EmailPostDeliveryEvents | {by_network} | project ActionType").json()
+    assert again["results"] == [{"ActionType": "Phish ZAP"}]
+    for table in ("UrlClickEvents", "EmailUrlInfo"):
+        answer = client.query(f"{table} | {by_network} | project Url")
+        assert (answer.status_code, answer.json()["results"]) == (200, [])
+
+
+def test_hunting_tells_how_fresh_it_is(client: Client, clock: ManualClock) -> None:
+    query = "EmailEvents | summarize Newest = max(Timestamp)"
+    assert client.query(query).json()["results"] == [{}]
+    post(client.lab, ADDRESS, letter(1))
+    clock.sleep(timedelta(minutes=10))
+    post(client.lab, ADDRESS, letter(2))
+
+    assert client.query(query).json()["results"] == [{"Newest": "2026-03-02T08:10:00Z"}]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/messages?$filter=subject eq 'x'", 400, "ErrorInvalidUrlQueryFilter"),
+        ("GET", "/messages", 400, "ErrorInvalidUrlQueryFilter"),
+        ("GET", "/messages?$search=x", 400, "BadRequest"),
+        ("GET", "/messages?$filter=internetMessageId eq 'x'&$select=body", 400, None),
+        ("GET", "/messages?$filter=internetMessageId eq 'x'&$top=9999", 400, "BadRequest"),
+        ("GET", "/messages/nothing", 404, "ErrorItemNotFound"),
+        ("GET", "/messages/nothing/$value", 404, "ErrorItemNotFound"),
+        ("GET", "/mailFolders/nothing", 404, "ErrorItemNotFound"),
+        ("GET", "/mailFolders/inbox/childFolders", 400, "BadRequest"),
+        ("PATCH", "/messages/x", 403, "ErrorAccessDenied"),
+        ("POST", "/messages", 403, "ErrorAccessDenied"),
+    ],
+)
+def test_mail_is_only_read_and_only_as_it_is_asked_here(
+    client: Client, method: str, path: str, status: int, code: str | None
+) -> None:
+    url = f"{client.lab.api_url}/v1.0/users/{ADDRESS}{path}"
+
+    answer = client.session.request(method, url, timeout=5)
+
+    assert answer.status_code == status
+    assert code in {None, answer.json()["error"]["code"]}
+
+
+def test_a_mailbox_elsewhere_is_none_of_the_tenant_s(client: Client) -> None:
+    client.lab.add_mailbox("seed@gmail.lab.example", PASSWORD)
+
+    answer = client.get("/v1.0/users/seed@gmail.lab.example/mailFolders/inbox")
+
+    assert answer.json()["error"]["code"] == "ErrorInvalidUser"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"requests": "x"},
+        {"requests": [{"id": "1"}]},
+        {"requests": [{"id": "1", "method": "GET", "url": "/me"}] * 21},
+    ],
+)
+def test_a_batch_that_is_none_is_refused(client: Client, body: dict[str, object]) -> None:
+    answer = client.session.post(f"{client.lab.api_url}/v1.0/$batch", json=body, timeout=5)
+
+    assert answer.status_code == 400
+
+
+def test_a_batch_answers_each_part_by_itself(client: Client) -> None:
+    urls = [f"/users/{ADDRESS}/mailFolders/inbox", "/users/nobody@m365.lab.example/messages", "/x"]
+    parts = [{"id": str(n), "method": "GET", "url": url} for n, url in enumerate(urls)]
+
+    answer = client.session.post(
+        f"{client.lab.api_url}/v1.0/$batch", json={"requests": parts}, timeout=5
+    )
+
+    found = {part["id"]: part["status"] for part in answer.json()["responses"]}
+    assert found == {"0": 200, "1": 404, "2": 400}
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -228,6 +324,8 @@ def test_hunting_tells_where_a_message_is_now(client: Client, clock: ManualClock
         {"Query": 'EmailEvents | where InternetMessageId in ("a" "b") | project Timestamp'},
         {"Query": 'EmailEvents | where InternetMessageId in ("a") | project Secrets'},
         {"Query": 'EmailEvents | where InternetMessageId in ("a") | take 1'},
+        {"Query": 'DeviceEvents | where InternetMessageId in ("a") | project Timestamp'},
+        {"Query": 'UrlClickEvents | where InternetMessageId in ("a") | project Url'},
         {"Query": 3},
         {},
         {"Query": "EmailEvents", "Extra": 1},
