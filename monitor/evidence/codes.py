@@ -76,6 +76,41 @@ AUTH_AS = {
     "EXTERNAL": "came from outside through a trusted connector",
     "PARTNER": "came through a partner's connector",
 }
+# RFC 8601 section 2.7, and Microsoft's own; "pass" explains itself.
+RESULTS = {
+    "spf": {
+        "fail": "the domain's SPF record forbids the sending address",
+        "softfail": "the domain's SPF record doubts the sending address (~all)",
+        "neutral": "the domain's SPF record says nothing about the sending address",
+        "none": "the domain has no SPF record",
+        "temperror": "the DNS could not be asked; it may pass later",
+        "permerror": "the domain's SPF record is broken",
+    },
+    "dkim": {
+        "fail": "no signature fits the message: it was changed, or the key is another",
+        "neutral": "the signature could not be judged",
+        "none": "the message is not signed",
+        "policy": "the receiver does not accept the signature",
+        "temperror": "the DNS could not be asked; it may pass later",
+        "permerror": "the signature or the key in the DNS is broken",
+    },
+    "dmarc": {
+        "bestguesspass": "the domain has no DMARC record; with one, it would have passed",
+        "fail": "neither SPF nor DKIM passed for the domain in From",
+        "none": "the domain has no DMARC record",
+        "temperror": "the DNS could not be asked; it may pass later",
+        "permerror": "the domain's DMARC record is broken",
+    },
+    "arc": {
+        "fail": "the chain is broken",
+        "none": "there is no chain",
+    },
+    "compauth": {
+        "fail": "Microsoft's own check, of all signs together, failed",
+        "softpass": "Microsoft's own check, of all signs together, passed without proof",
+        "none": "Microsoft's own check was not made",
+    },
+}
 _REASON = {
     "000": "failed: DMARC failed and the domain's policy is quarantine or reject",
     "001": "failed: no authentication records, or none that settle it",
@@ -138,6 +173,20 @@ def microsoft(facts: Mapping[str, object]) -> list[Code]:
         meaning = "an Advanced Spam Filter setting of the organisation matched"
         found.append(Code("X-CustomSpam", custom, meaning, pages.MICROSOFT_ASF))
     return found
+
+
+def results(found: Mapping[str, str | None]) -> list[Code]:
+    """Explain what is not a plain pass in the results of a receiver's checks."""
+    told: list[Code] = []
+    for method, meanings in RESULTS.items():
+        result = found.get(method)
+        if result and result != "pass":
+            page = pages.MICROSOFT_AUTH if method == "compauth" else pages.RFC_AUTHRES
+            told.append(Code(method, result, meanings.get(result), page))
+    reason = found.get("compauth_reason")
+    if reason:
+        told.append(Code("compauth reason", reason, compauth_reason(reason), pages.MICROSOFT))
+    return told
 
 
 def compauth_reason(reason: str) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from monitor.evidence import codes, dsn, pages
+from monitor.evidence import codes, dsn
 from monitor.evidence.codes import Code
 from monitor.evidence.facts import facts
 from monitor.evidence.smtp_replies import Known
@@ -28,27 +28,17 @@ def explained(raw: bytes, known: Sequence[Known]) -> dict[str, Any]:
         known: the table of known SMTP replies.
     Returns:
         the keys of `facts`, and `summary` (a sentence or two), `codes` (name, value,
-        meaning, page, of what), `slowest` (the hop that took longest) and `report` (see
-        `dsn.told`; null if it is no delivery report).
+        meaning, page, and of which filter; null is authentication), `slowest` (the hop
+        that took longest) and `report` (see `dsn.told`; null if it is no delivery report).
     """
     raw = raw.lstrip(b"\r\n")
     told: dict[str, Any] = facts(raw, "")
     report = dsn.read(raw)
-    told["codes"] = [
-        {"filter": name} | asdict(code) for name, code in [*_authentication(told), *_filters(told)]
-    ]
+    checks = [(None, code) for code in codes.results(told["authentication"])]
+    told["codes"] = [{"filter": name} | asdict(code) for name, code in [*checks, *_filters(told)]]
     told["slowest"] = _slowest(told["hops"])
     told["report"] = dsn.told(report, known) if report else None
     return {"summary": summary(told)} | told
-
-
-def _authentication(told: Mapping[str, Any]) -> list[tuple[str | None, Code]]:
-    results = told["authentication"]
-    reason = results["compauth_reason"]
-    if not reason:
-        return []
-    meaning = codes.compauth_reason(reason)
-    return [(None, Code("compauth reason", reason, meaning, pages.MICROSOFT))]
 
 
 def _filters(told: Mapping[str, Any]) -> list[tuple[str | None, Code]]:

@@ -93,11 +93,12 @@ def _results(told: Mapping[str, Any]) -> Iterator[str]:
     results = told["authentication"]
     known = [f"{name} {results[name]}" for name in (*_METHODS, "arc", "compauth") if results[name]]
     yield f"authentication: {', '.join(known) or 'nothing that the receiver itself wrote'}"
-    for code in told["codes"]:
-        if code["filter"] is None:
-            yield f"  {_code(code)}"
+    codes = [code for code in told["codes"] if code["filter"] is None]
+    for code in codes:
+        yield f"  {_code(code)}"
     if known:
-        yield f"  see {pages.MICROSOFT_AUTH if results['compauth'] else pages.RFC_AUTHRES}"
+        for page in dict.fromkeys([pages.RFC_AUTHRES, *(code["page"] for code in codes)]):
+            yield f"  see {page}"
 
 
 def _arc(told: Mapping[str, Any]) -> Iterator[str]:

@@ -161,6 +161,15 @@ def test_composite_authentication_has_its_reason_in_words(reason: str, begins: s
     assert (meaning is None) is (begins is None)
 
 
+def test_checks_that_did_not_pass_are_explained() -> None:
+    raw = b"Authentication-Results: mx.corp.example; spf=softfail; dkim=pass; dmarc=weird\r\n"
+
+    told = [
+        (c["name"], c["value"], bool(c["meaning"]), bool(c["page"])) for c in explain(raw)["codes"]
+    ]
+    assert told == [("spf", "softfail", True, True), ("dmarc", "weird", False, True)]
+
+
 def test_the_slow_step_of_the_way_is_named() -> None:
     raw = (
         b"Received: from b by c.example; Mon, 2 Mar 2026 09:20:05 +0000\n"

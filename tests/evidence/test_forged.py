@@ -26,6 +26,11 @@ RECEIVERS = {
         "Authentication-Results: atlas-production.omega.yahoo.com; spf=fail smtp.mailfrom=b\n"
         f"Received: from 8.8.8.8 (EHLO out.shop.example.com) by 10.196.1.1 with SMTPs; {DATE}\n"
     ),
+    "icloud": (
+        f"Received: {STRANGER} by st43p00im-ztfb.me.com (Postfix) with ESMTPS id EC; {DATE}\n"
+        "Authentication-Results: spf.icloud.com; spf=fail (spf.icloud.com: x) smtp.mailfrom=b\n"
+        "Received-SPF: fail (spf.icloud.com: domain of a@b.example does not designate)\n"
+    ),
     "opendmarc": (
         "Authentication-Results: mx.corp.example; spf=fail smtp.mailfrom=b.example\n"
         f"Received: {STRANGER} by mx.corp.example (Postfix) with ESMTPS id 1; {DATE}\n"
@@ -41,6 +46,7 @@ OWN_IDS = {
     "gmail": "mx.google.com",
     "microsoft": "",
     "yahoo": "atlas-production.omega.yahoo.com",
+    "icloud": "dmarc.icloud.com",
     "opendmarc": "mx.corp.example",
     "rspamd": "mx.corp.example",
 }
