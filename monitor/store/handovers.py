@@ -100,6 +100,10 @@ def begin(session: Session, copies: Sequence[OwedCopy], *, now: datetime) -> lis
 def finish(session: Session, attempt_id: int, handover: Handover, *, now: datetime) -> None:
     """Write down how the attempt ended; the caller commits."""
     reply = handover.reply
+    said = [
+        reply.text if reply else "",
+        handover.problem,
+    ]  # both: taken, and not quite as it should
     session.execute(
         update(HandoverRow)
         .where(col(HandoverRow.id) == attempt_id)
@@ -108,7 +112,7 @@ def finish(session: Session, attempt_id: int, handover: Handover, *, now: dateti
             outcome=handover.outcome,
             code=reply.code if reply else None,
             enhanced=reply.enhanced if reply else "",
-            text=(reply.text if reply else handover.problem)[:1000],
+            text="; ".join(part for part in said if part)[:1000],
             their_id=handover.their_id[:250],
         )
         .execution_options(synchronize_session=False)
