@@ -58,8 +58,7 @@ def read_row(
     row = _Row(header, cells)
     row.check_texts()
     reader = row.word("reader", known["reader"]) or "imap"
-    if reader.endswith("+graph") and not row["tenant"]:
-        raise row.error("tenant", f"is empty, but {reader} needs one. Name a configured tenant.")
+    row.check_access(reader)
     return SeedEntry(
         address=row.address(),
         provider=row.word("provider", known["provider"]),
@@ -102,6 +101,16 @@ class _Row:
                 raise self.error(column, "is too long. Shorten it.")
             if not value.isprintable():
                 raise self.error(column, "has control characters. Remove them.")
+
+    def check_access(self, reader: str) -> None:
+        """Refuse a reader that nothing would let in."""
+        is_graph = reader.endswith("+graph") or (reader == "graph" and not self["oauth"])
+        if is_graph and not self["tenant"]:
+            raise self.error(
+                "tenant", f"is empty, but {reader} needs one. Name a configured tenant."
+            )
+        if reader == "gmail" and not self["oauth"]:
+            raise self.error("oauth", f"is empty, but {reader} needs one. Name a configured oauth.")
 
     def address(self) -> str:
         try:

@@ -138,6 +138,14 @@ def test_a_provider_or_reader_that_nobody_knows_is_a_problem_where_they_are_know
     )
 
 
+@pytest.mark.parametrize("reader", ["gmail", "graph"])
+def test_a_reader_over_http_needs_somebody_to_let_it_in(reader: str) -> None:
+    (message,) = messages(f"address,reader\na@example.com,{reader}\n".encode())
+
+    assert f"is empty, but {reader} needs one" in message
+    assert messages(f"address,reader,oauth\na@example.com,{reader},mine\n".encode()) == []
+
+
 def test_a_graph_reader_needs_a_tenant() -> None:
     (message,) = messages(b"address,reader\na@example.com,imap+graph\n")
 
