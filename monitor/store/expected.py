@@ -28,6 +28,7 @@ NOT_ON_LIST = (
     "seedwatch seeds diff"
 )
 SENT_BY_YOU = "sent by the sender's own service"
+SENT_IF_LISTED = f"{SENT_BY_YOU}, if this seed is on its list"
 
 # Most campaigns go out soon after they are announced; later, a look every five minutes
 # would tell little more than one every fifteen.
@@ -124,6 +125,11 @@ def arrive(session: Session, test_id: int, *, received_at: datetime | None, now:
     placement_tests.put_verdicts(session, test)
 
 
+def has_left(session: Session, test: TestRow) -> bool:
+    """Is it known that *test* goes out: from here, or because a copy has arrived?"""
+    return test.transport != YOURS or has_arrived(session, test.id or 0)
+
+
 def has_arrived(session: Session, test_id: int) -> bool:
     """Has any copy of the test been found?"""
     found = session.exec(
@@ -162,7 +168,7 @@ def _handover(copy: CopyRow, at: datetime, *, is_sure: bool) -> dict[str, object
         "started_at": at,
         "finished_at": at,
         "outcome": Outcome.ACCEPTED if is_sure else Outcome.UNCERTAIN,
-        "text": SENT_BY_YOU,
+        "text": SENT_BY_YOU if is_sure else SENT_IF_LISTED,
     }
 
 

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 from monitor.core.campaigns import Match, Outcome
 from monitor.core.placements import Sighting, Story, story
 from monitor.core.ports import LinkState
+from monitor.store.expected import has_left
 from monitor.store.sightings import histories
 from monitor.store.tables import (
     CampaignRow,
@@ -42,6 +43,7 @@ class TestHead:
     seed_list_version: int
     created_at: datetime
     sent_at: datetime
+    awaited_until: datetime | None  # the sender's own service sends, and nothing has come yet
     features: tuple[str, ...]
 
 
@@ -119,6 +121,7 @@ def head(session: Session, uid: str) -> TestHead | None:
         seed_list_version=seed_list.version,
         created_at=test.created_at,
         sent_at=test.send_at,
+        awaited_until=None if has_left(session, test) else test.expected_until,
         features=tuple(str(f) for f in features) if isinstance(features, list) else (),
     )
 

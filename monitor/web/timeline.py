@@ -13,7 +13,7 @@ _OUTCOMES = {
     Outcome.ACCEPTED: "handed over",
     Outcome.DEFERRED: "deferred by the server",
     Outcome.REJECTED: "refused by the server",
-    Outcome.UNCERTAIN: "perhaps handed over: we were cut off",
+    Outcome.UNCERTAIN: "perhaps handed over",
     Outcome.FAILED: "not handed over",
 }
 

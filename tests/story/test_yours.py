@@ -99,6 +99,12 @@ class Town:
         with Session(self.home.house.engine) as session:
             return way_out(session, session.get_one(TestRow, test_id))
 
+    def page(self, test_id: int) -> str:
+        """The test's page, as text."""
+        with Session(self.home.house.engine) as session:
+            uid = session.get_one(TestRow, test_id).uid
+        return self.home.house.app().test_client().get(f"/tests/{uid}").text
+
     def received(self, test_id: int) -> dict[str, datetime | None]:
         """When the message came that was taken for each seed's copy."""
         with Session(self.home.house.engine) as session:
@@ -202,6 +208,7 @@ def test_what_was_not_sent_is_never_missing(town: Town) -> None:
     test = town.expect("first", until_h=4)
     town.live(hours=3)
     assert town.placements(test) == {}
+    assert "Not arrived yet" in town.page(test)
     town.live(hours=80)
     assert set(town.placements(test).values()) == {Placement.UNKNOWN}
     assert set(town.reasons(test).values()) == {expected.NOT_ARRIVED}
@@ -222,6 +229,7 @@ def test_a_seed_that_never_had_this_senders_mail_is_unknown_and_one_that_had_is_
         CARL: Placement.UNKNOWN,
     }
     assert town.reasons(first)[CARL] == expected.NOT_ON_LIST
+    assert "if this seed is on its list" in town.page(first)
     second = town.expect("second")
     town.service.send(ANNA)
     town.live(minutes=5)
