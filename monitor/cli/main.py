@@ -11,6 +11,8 @@ from monitor.cli.explain import explain
 from monitor.cli.jobs import jobs
 from monitor.cli.replay import replay
 from monitor.cli.schedules import schedules
+from monitor.cli.seed_authorize import authorize
+from monitor.cli.seed_checks import check, health
 from monitor.cli.seed_exports import diff, export
 from monitor.cli.seeds import seeds
 from monitor.cli.serve import init, serve, worker
@@ -47,5 +49,5 @@ COMMANDS = (
 )
 for command in COMMANDS:
     main.add_command(command)
-for command in (export, diff):
+for command in (check, health, authorize, export, diff):
     seeds.add_command(command)

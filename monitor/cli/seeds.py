@@ -1,22 +1,17 @@
 """`seedwatch seeds`."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import click
 from sqlmodel import Session
 
 from monitor.cli.context import (
-    TROUBLE,
     config_option,
-    json_option,
     one_line,
     open_house,
     organisation_id,
-    print_json,
-    print_table,
     printable,
     read_bounded,
 )
@@ -24,7 +19,6 @@ from monitor.core.errors import (
     AgainLaterError,
     BadInputError,
     PersonNeededError,
-    SeedwatchError,
 )
 from monitor.core.providers import provider_of_mx
 from monitor.core.seedlist import MAX_BYTES, read_seed_list
@@ -32,12 +26,10 @@ from monitor.core.seeds import SeedEntry
 from monitor.lookups.dns import DnsResolver
 from monitor.mailboxes.kinds import READERS
 from monitor.store import seeds as rows
-from monitor.store.columns import saved
 from monitor.store.tables import SeedRow
 from monitor.wiring import House
 
 DEFAULT_LIST = "default"
-AT_ONCE = 16  # mailboxes that are checked in parallel
 
 list_option = click.option(
     "--list",
@@ -62,8 +54,8 @@ def import_(config: Path, name: str, file: Path) -> None:
     """Read seeds from a CSV FILE and make them the next version of the list.
 
     Columns: address, and if you like provider, region, username, password, host, port,
-    security, reader, tenant. Where the provider is left empty, the DNS is asked. All or
-    nothing: with a line that cannot be understood, nothing is imported.
+    security, reader, tenant, oauth, drop. Where the provider is left empty, the DNS is asked.
+    All or nothing: with a line that cannot be understood, nothing is imported.
     """
     data = read_bounded(file, MAX_BYTES)
     with open_house(config) as house, Session(house.engine) as session:
@@ -120,53 +112,6 @@ def _provider_of(house: House, resolver: DnsResolver, domain: str) -> str:
             remedy="Write it into the provider column.",
         ) from error
     return found or "corporate"
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """What trying one seed mailbox showed."""
-
-    address: str
-    provider: str
-    ok: bool
-    says: str
-
-
-@seeds.command("check")
-@config_option
-@list_option
-@json_option
-def check(config: Path, name: str, as_json: bool) -> None:
-    """Sign in to every seed mailbox and look into it, without changing anything.
-
-    Exit status 1 if any of them cannot be read.
-    """
-    with open_house(config) as house, Session(house.engine) as session:
-        newest = rows.newest_list(session, organisation_id(session), name)
-        members = rows.of_list(session, saved(newest.id))
-        done = []
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            for one in pool.map(lambda seed: _check(house, seed), members):
-                done.append(one)
-                if not as_json:
-                    click.echo(f"[{len(done)}/{len(members)}] {one.address}: {one.says}", err=True)
-    if as_json:
-        print_json([asdict(one) for one in done])
-    else:
-        print_table(
-            ("seed", "provider", "state", ""),
-            [(o.address, o.provider, "ok" if o.ok else "FAILS", o.says) for o in done],
-        )
-    if not all(one.ok for one in done):
-        raise click.exceptions.Exit(TROUBLE)
-
-
-def _check(house: House, seed: SeedRow) -> Checked:
-    try:
-        house.mailboxes.get(seed).look([])
-    except SeedwatchError as error:
-        return Checked(seed.address, seed.provider, ok=False, says=str(error))
-    return Checked(seed.address, seed.provider, ok=True, says="can be read")
 
 
 @seeds.command("reseal")

@@ -12,9 +12,10 @@ MAX_BYTES = 256 * 1024  # of one file of facts
 
 _TEXTS = ("name", "login_remedy", "report_form", "jmap")
 _LISTS = ("mx", "tabs", "authserv_ids", "link_hosts")
-_KEYS = (*_TEXTS, *_LISTS, "business", "imap", "folders")
+_KEYS = (*_TEXTS, *_LISTS, "business", "oauth_only", "imap", "smtp", "folders")
 _IMAP_LIMITS = ("connections", "account_connections")
-_IMAP_KEYS = ("host", "port", "security", "serial", *_IMAP_LIMITS)
+_SMTP_KEYS = ("host", "port", "security")
+_IMAP_KEYS = (*_SMTP_KEYS, "serial", *_IMAP_LIMITS)
 MAX_CONNECTIONS = 10_000
 
 _KIND_NAMES: Mapping[type, str] = {
@@ -46,7 +47,8 @@ def parse_provider(text: str, *, name: str) -> ProviderFacts:
         id=name,
         name=texts["name"] or name,
         mx=_hosts(lists["mx"]),
-        imap=_endpoint(table, where=name),
+        imap=_endpoint(table, "imap", _IMAP_KEYS, port=993, where=name),
+        smtp=_endpoint(table, "smtp", _SMTP_KEYS, port=465, where=name),
         folders=_folders(table, where=name),
         tabs=lists["tabs"],
         authserv_ids=lists["authserv_ids"],
@@ -55,6 +57,7 @@ def parse_provider(text: str, *, name: str) -> ProviderFacts:
         jmap=texts["jmap"],
         link_hosts=_hosts(lists["link_hosts"]),
         business=bool(_value(table, "business", bool, where=name)),
+        oauth_only=bool(_value(table, "oauth_only", bool, where=name)),
         serial=bool(_value(imap, "serial", bool, where=f"{name}.imap")),
         **limits,
     )
@@ -124,26 +127,30 @@ def _sub(table: Mapping[str, object], key: str, *, where: str) -> Mapping[str, o
     return value if isinstance(value, dict) else {}
 
 
-def _endpoint(table: Mapping[str, object], *, where: str) -> Endpoint | None:
-    if "imap" not in table:
+def _endpoint(
+    table: Mapping[str, object], kind: str, keys: Collection[str], *, port: int, where: str
+) -> Endpoint | None:
+    """Return the server that section *kind* names; *port* is what it listens at by default."""
+    if kind not in table:
         return None
-    imap = _sub(table, "imap", where=where)
-    where = f"{where}.imap"
-    _refuse_unknown(imap, _IMAP_KEYS, where=where)
-    host = _text(imap, "host", where=where)
+    named = _sub(table, kind, where=where)
+    where = f"{where}.{kind}"
+    _refuse_unknown(named, keys, where=where)
+    host = _text(named, "host", where=where)
     if not host:
-        raise BadInputError(f"{where}.host", host, "is empty", remedy="Name the IMAP server.")
-    port = imap.get("port", 993)
-    if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 65536:
+        remedy = f"Name the {kind.upper()} server."
+        raise BadInputError(f"{where}.host", host, "is empty", remedy=remedy)
+    at = named.get("port", port)
+    if not isinstance(at, int) or isinstance(at, bool) or not 0 < at < 65536:
         raise BadInputError(
-            f"{where}.port", str(port), "is not a port", remedy="Write a number from 1 to 65535."
+            f"{where}.port", str(at), "is not a port", remedy="Write a number from 1 to 65535."
         )
-    security = _text(imap, "security", where=where) or Security.TLS.value
+    security = _text(named, "security", where=where) or Security.TLS.value
     if security not in set(Security):
         raise BadInputError(
             f"{where}.security", security, "is not known", remedy=nearest(security, list(Security))
         )
-    return Endpoint(host, port, Security(security))
+    return Endpoint(host, at, Security(security))
 
 
 def _limit(table: Mapping[str, object], key: str, *, where: str) -> int:

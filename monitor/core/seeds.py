@@ -72,6 +72,8 @@ class ProviderFacts:
     jmap: str = ""  # address of its JMAP session, where it has one
     link_hosts: tuple[str, ...] = ()  # hosts that rewritten links point to
     business: bool = False
+    smtp: Endpoint | None = None  # where its own users hand their mail over
+    oauth_only: bool = False  # it takes no passwords over IMAP
     serial: bool = False  # its IMAP servers take one command at a time
     connections: int = 0  # IMAP connections at once, of all its seeds; 0 for no limit
     account_connections: int = 0  # of one seed

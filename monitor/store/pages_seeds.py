@@ -1,10 +1,12 @@
 """Which seed mailboxes we cannot read, so that their silence is not taken for a verdict."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import case, func, select
 from sqlmodel import Session, col
+from sqlmodel import select as sqlmodel_select
 
 from monitor.core.placements import Placement
 from monitor.store.seed_health import of_seeds
@@ -24,6 +26,7 @@ class SeedHealth:
     failing_since: datetime | None = None
     recovered_at: datetime | None = None  # when the last row of failures ended
     remedy: str = ""  # what a person can do about it
+    latency_s: float | None = None  # of the last look that went well
 
     @property
     def is_failing(self) -> bool:
@@ -71,16 +74,19 @@ def seed_health(session: Session, *, since: datetime) -> list[SeedHealth]:
 
 def of_test(session: Session, test_id: int) -> list[SeedHealth]:
     """Return the seeds of a test, each as it stands now, not as it stood then."""
-    rows = session.connection().execute(
-        select(col(SeedRow.id), col(SeedRow.address), col(SeedRow.provider))
+    seeds = (
+        sqlmodel_select(SeedRow)
         .join(CopyRow, col(CopyRow.seed_id) == col(SeedRow.id))
         .where(col(CopyRow.test_id) == test_id)
         .order_by(col(SeedRow.provider), col(SeedRow.address))
     )
+    return health_of(session, session.exec(seeds).all())
+
+
+def health_of(session: Session, seeds: Sequence[SeedRow]) -> list[SeedHealth]:
+    """Return what was written down of *seeds*, in their order."""
     noted = {row.seed_id: row for row in of_seeds(session)}
-    bare = [
-        (seed, SeedHealth(address, provider, None, None, 0)) for seed, address, provider in rows
-    ]
+    bare = [(seed.id, SeedHealth(seed.address, seed.provider, None, None, 0)) for seed in seeds]
     return [_noted(one, noted[seed]) if seed in noted else one for seed, one in bare]
 
 
@@ -94,6 +100,7 @@ def _noted(looks: SeedHealth, row: SeedHealthRow) -> SeedHealth:
         failing_since=row.failing_since,
         recovered_at=row.recovered_at,
         remedy=row.remedy,
+        latency_s=row.latency_s,
     )
 
 
