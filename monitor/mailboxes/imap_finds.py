@@ -30,8 +30,8 @@ class Finds:
         """Return the wanted copies that lie here; of duplicates, the surest and oldest."""
         best: dict[str, tuple[int, Recognised]] = {}
         for uid, known in self._recognised().items():
-            before = best.get(known.wanted.message_id)
-            if before is None or _rank(known) < _rank(before[1]):
+            before = best.setdefault(known.wanted.message_id, (uid, known))
+            if before[0] != uid and _rank(known) < _rank(before[1]):
                 best[known.wanted.message_id] = (uid, known)
         return list(best.values())
 

@@ -89,7 +89,9 @@ def search_date(day: datetime) -> bytes:
 
 def shown(text: str) -> str:
     """Return a server's words fit for a sentence of ours: printable, short, one line."""
-    clean = "".join(c if c.isprintable() else " " for c in text[: 4 * MAX_TEXT])
+    clean = text[: 4 * MAX_TEXT]
+    if not clean.isprintable():
+        clean = "".join(c if c.isprintable() else " " for c in clean)
     clean = " ".join(clean.split())
     return clean if len(clean) <= MAX_TEXT else clean[: MAX_TEXT - 3] + "..."
 

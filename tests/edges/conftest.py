@@ -133,8 +133,8 @@ class ScriptedImap:
     def _converse(self, connection: socket.socket) -> bool:
         """Answer until the client leaves (False) or asks for TLS (True)."""
         with connection.makefile("rb") as stream:
-            while line := stream.readline().rstrip(b"\r\n"):
-                tag, _, command = line.decode("latin-1").partition(" ")
+            while raw := stream.readline():
+                tag, _, command = raw.rstrip(b"\r\n").decode("latin-1").partition(" ")
                 self.commands.append(command)
                 answer = self._answer(command)
                 if callable(answer):
