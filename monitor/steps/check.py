@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from monitor.core.clock import Clock
 from monitor.core.ports import LinkChecker, LinkVerdict, Mailbox
-from monitor.store import jobs
+from monitor.store import jobs, sightings
 from monitor.store.tables import CopyRow, LinkCheckRow, SeedRow
 
 # After the first sight of a copy. A link that was fine on delivery may be blocked later:
@@ -52,7 +52,7 @@ def check(
     links = _known_links(session, test_id, provider)
     copy = session.get_one(CopyRow, int(args["copy"]))
     seed = session.get_one(SeedRow, copy.seed_id)
-    message_id = copy.message_id
+    message_id = sightings.name_in_mailbox(session, copy)
     session.commit()  # no transaction stays open while we are on the network
     if not links:
         raw = edges.open_mailbox(seed).read(message_id, limit=BODY_LIMIT)

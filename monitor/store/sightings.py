@@ -10,7 +10,9 @@ from sqlmodel import Session, SQLModel, col, select
 
 from monitor.core.campaigns import Found, Outcome
 from monitor.core.departures import YOURS
+from monitor.core.errors import BadInputError
 from monitor.core.placements import LADDER, Placement, Sighting, next_look
+from monitor.evidence import fields, stamp
 from monitor.store.marks import Marks, marks_of
 from monitor.store.rows import insert_once
 from monitor.store.tables import CopyRow, EvidenceRow, HandoverRow, SightingRow
@@ -194,6 +196,22 @@ def keep_evidence(
         "facts": dict(facts),
     }
     insert_once(session, EvidenceRow, [row])
+
+
+def name_in_mailbox(session: Session, copy: CopyRow) -> str:
+    """Return the Message-ID under which *copy* lies in its mailbox.
+
+    That is ours, unless a mail service has put its own in place of it; then the headers that
+    were kept tell.
+    """
+    kept = session.get(EvidenceRow, copy.id)
+    ids = fields.values(fields.parse(kept.headers), "Message-ID") if kept else []
+    if not ids or any(copy.message_id in one for one in ids):
+        return copy.message_id
+    try:
+        return stamp.check_message_id(ids[0].strip())
+    except BadInputError:  # a stranger wrote it
+        return copy.message_id
 
 
 def note_duplicates(session: Session, copy_id: int, count: int) -> None:

@@ -1,6 +1,7 @@
 """What one look into a seed mailbox means."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from monitor.core.errors import MailboxBusyError, SeedwatchError
 from monitor.core.placements import LADDER, Placement
 from monitor.core.ports import PartlyReadError
 from monitor.steps.read import ReadingRules, read
-from monitor.store import handovers
+from monitor.store import handovers, sightings
 from monitor.store.tables import CopyRow, EvidenceRow, HandoverRow, SeedHealthRow, SightingRow
 from monitor.store.work_tables import JobRow
 from tests.steps.world import World
@@ -54,11 +55,11 @@ def copy(world: World, session: Session) -> CopyRow:
     return first
 
 
-def accept(world: World, session: Session, copy: CopyRow) -> None:
+def accept(world: World, session: Session, copy: CopyRow, *, their_id: str = "") -> None:
     owed = handovers.owed(session, copy.test_id, copy.provider)
     (mine,) = [one for one in owed if one.copy_id == copy.id]
     (attempt,) = handovers.begin(session, [mine], now=world.clock.now())
-    taken = Handover(copy.message_id, Outcome.ACCEPTED)
+    taken = Handover(copy.message_id, Outcome.ACCEPTED, their_id=their_id)
     handovers.finish(session, attempt, taken, now=world.clock.now())
     session.commit()
 
@@ -289,3 +290,44 @@ def test_that_a_mailbox_fails_and_that_it_recovers_is_written_down(
     look(world, session, copy, mailbox)
     session.refresh(failing)
     assert (failing.failures, failing.recovered_at) == (0, world.clock.now())
+
+
+class Renamed(OneFolder):
+    """A mailbox whose copies bear the Message-ID of a mail service in place of ours."""
+
+    def look(self, wanted: Sequence[Wanted]) -> list[Found]:
+        self.asked = wanted
+        return [replace(one, duplicates=self.visits) for one in super().look(wanted)]
+
+
+def test_a_copy_that_a_service_renamed_is_looked_for_and_opened_by_that_name(
+    world: World, session: Session
+) -> None:
+    copy = world.copies(world.new_test())[0]
+    theirs = "<010f-7@mail.service.example>"
+    accept(world, session, copy, their_id=theirs)
+    world.later(minutes=1)
+    mailbox = Renamed(Role.INBOX, headers=f"Message-ID: {theirs}\r\n\r\n".encode())
+    look(world, session, copy, mailbox)
+    assert [one.other_ids for one in mailbox.asked] == [(theirs,)]
+    assert sightings.name_in_mailbox(session, copy) == theirs
+
+
+@pytest.mark.parametrize("header", ["", 'Message-ID: "; LOGOUT\r\n', "Message-ID: %s\r\n"])
+def test_a_copy_without_another_name_is_opened_by_ours(
+    world: World, session: Session, copy: CopyRow, header: str
+) -> None:
+    raw = header % copy.message_id if "%s" in header else header
+    world.later(minutes=1)
+    look(world, session, copy, OneFolder(Role.INBOX, headers=f"{raw}Subject: x\r\n\r\n".encode()))
+    assert sightings.name_in_mailbox(session, copy) == copy.message_id
+
+
+def test_further_messages_of_the_same_campaign_are_counted_whenever_they_come(
+    world: World, session: Session, copy: CopyRow
+) -> None:
+    mailbox = Renamed(Role.INBOX)
+    for minutes in (1, 4, 10):
+        world.later(minutes=minutes)
+        look(world, session, copy, mailbox)
+    assert session.exec(select(EvidenceRow.duplicates)).all() == [3]

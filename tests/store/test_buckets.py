@@ -98,3 +98,17 @@ def test_no_way_of_asking_gets_more_than_burst_and_rate_allow(
         taken += whole
     allowed = burst + (clock.now() - START).total_seconds() * rate
     assert taken <= allowed + 1e-6
+
+
+def test_whoever_takes_tokens_gets_no_more_than_there_are(
+    session: Session, clock: ManualClock
+) -> None:
+    buckets.set_rate(session, "transport:bulk", rate_per_s=1, burst=5, now=clock.now())
+    granted = []
+    for _ in range(3):
+        granted.append(buckets.grant(session, "transport:bulk", 4, now=clock.now()))
+        clock.sleep(2 * SECOND)
+    assert granted == [4, 3, 2]
+    assert buckets.next_token(session, "transport:bulk") == clock.now() - SECOND
+    assert buckets.grant(session, "nobody limits me", 1000, now=clock.now()) == 1000
+    assert buckets.next_token(session, "nobody limits me") is None

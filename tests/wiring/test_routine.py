@@ -11,9 +11,9 @@ from sqlmodel import Session, select
 from monitor.core.clock import ManualClock
 from monitor.core.seeds import SeedEntry
 from monitor.settings import demo_settings
-from monitor.settings.sections import Heartbeat, Settings
+from monitor.settings.sections import Heartbeat, Route, Settings
 from monitor.steps.start import start
-from monitor.store import jobs, seeds
+from monitor.store import buckets, jobs, seeds
 from monitor.store.engine import upgrade
 from monitor.store.jobs import claim
 from monitor.store.schedules import fire_due
@@ -38,9 +38,10 @@ def furnish(tmp_path: Path, clock: ManualClock) -> Iterator[Furnish]:
     houses: list[House] = []
     first = demo_settings(tmp_path, port=0, tenant=TENANT)
 
-    def made(heartbeat: Heartbeat, visits_per_minute: float = 0) -> House:
+    def made(heartbeat: Heartbeat, visits_per_minute: float = 0, **more: object) -> House:
         reading = first.reading.model_copy(update={"visits_per_minute": visits_per_minute})
-        settings: Settings = first.model_copy(update={"heartbeat": heartbeat, "reading": reading})
+        update = {"heartbeat": heartbeat, "reading": reading, **more}
+        settings: Settings = first.model_copy(update=update)
         house = build(settings, clock=clock, rng=random.Random(1))
         upgrade(house.engine)
         houses.append(house)
@@ -143,3 +144,18 @@ def test_a_provider_is_visited_no_faster_than_is_configured(
 def test_a_limit_that_is_taken_away_is_gone(furnish: Furnish, clock: ManualClock) -> None:
     furnish(Heartbeat(), visits_per_minute=2)
     assert looks_at_once(furnish(Heartbeat()), clock, "all") == 5
+
+
+def copies_at_once(house: House, clock: ManualClock) -> int:
+    with Session(house.engine) as session:
+        return buckets.grant(session, "transport:bulk", 1000, now=clock.now())
+
+
+def test_a_transport_takes_copies_no_faster_than_is_configured(
+    furnish: Furnish, clock: ManualClock
+) -> None:
+    route = Route(kind="smtp", host="127.0.0.1", copies_per_minute=120)
+    limited = furnish(Heartbeat(), transports={"bulk": route})
+    assert copies_at_once(limited, clock) == 20  # what flows in ten seconds
+    free = route.model_copy(update={"copies_per_minute": 0})
+    assert copies_at_once(furnish(Heartbeat(), transports={"bulk": free}), clock) == 1000
