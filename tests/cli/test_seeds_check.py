@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiosmtpd.smtp import AuthResult
 from sqlmodel import Session, select
 
 from monitor.cli.seed_trials import SUBJECT
@@ -161,6 +162,47 @@ def test_only_the_seeds_that_are_named_are_tried(check: Check, config: str) -> N
 
 def test_the_message_says_what_it_is() -> None:
     assert "Seedwatch" in SUBJECT
+
+
+FACTS_OF_OWN = """
+name = "Own"
+login_remedy = "Ask."
+[imap]
+host = "127.0.0.1"
+port = {imap}
+security = "plain"
+[smtp]
+host = "127.0.0.1"
+port = {smtp}
+security = "plain"
+[folders]
+"""
+
+
+def test_a_seed_sends_to_itself_through_its_own_provider_where_that_is_known(
+    lab: Lab, config: str, tmp_path: Path
+) -> None:
+    signed_in: list[tuple[bytes, bytes]] = []
+
+    def authenticate(*told: Any) -> AuthResult:
+        signed_in.append((told[-1].login, told[-1].password))
+        return AuthResult(success=True)
+
+    address = "own@corporate.lab.example"
+    lab.add_mailbox(address, PASSWORD)
+    with relaying(lab, authenticate) as relay:
+        facts = FACTS_OF_OWN.format(
+            imap=lab.providers["corporate"].imap.port, smtp=relay.endpoint.port
+        )
+        (tmp_path / "facts" / "providers").mkdir(parents=True)
+        (tmp_path / "facts" / "providers" / "own.toml").write_text(facts, "utf-8")
+        setting(config, "data", f'seedlists_dir = "{tmp_path / "facts"}"')
+        (tmp_path / "s.csv").write_text(f"address,provider,password\n{address},own,{PASSWORD}\n")
+        assert run("seeds", "import", str(tmp_path / "s.csv"), "--config", config).exit_code == 0
+        shown = run("seeds", "check", "--config", config, "--json")
+    (told,) = json.loads(shown.stdout)
+    assert (told["problem"], told["mail"]["via"]) == (None, "own")
+    assert signed_in == [(address.encode(), PASSWORD.encode())]
 
 
 FACTS = load_facts(None)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthenticatorType, Envelope, Session
 
 from monitor.core.seeds import Endpoint, Security
 from monitor.lab.lab import Lab
@@ -17,10 +17,15 @@ AGAIN_S = 0.05
 
 
 class Relay:
-    """Runs from its making until `stop`."""
+    """Runs from its making until `stop`.
 
-    def __init__(self, lab: Lab) -> None:
+    Args:
+        authenticator: of whoever signs in; None where nobody can.
+    """
+
+    def __init__(self, lab: Lab, authenticator: AuthenticatorType | None = None) -> None:
         self._lab = lab
+        self._authenticator = authenticator
         started: Future[Endpoint] = Future()
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._serve(started)), name="relay"
@@ -31,7 +36,15 @@ class Relay:
     async def _serve(self, started: "Future[Endpoint]") -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         server = await self._loop.create_server(
-            lambda: SMTP(self, hostname="relay.example", loop=self._loop), "127.0.0.1", 0
+            lambda: SMTP(
+                self,
+                hostname="relay.example",
+                loop=self._loop,
+                authenticator=self._authenticator,
+                auth_require_tls=False,
+            ),
+            "127.0.0.1",
+            0,
         )
         host, port = server.sockets[0].getsockname()
         started.set_result(Endpoint(host, port, Security.PLAIN))
@@ -60,9 +73,9 @@ class Relay:
 
 
 @contextmanager
-def relaying(lab: Lab) -> Iterator[Relay]:
+def relaying(lab: Lab, authenticator: AuthenticatorType | None = None) -> Iterator[Relay]:
     """A relay to *lab*, until the end of the block."""
-    relay = Relay(lab)
+    relay = Relay(lab, authenticator)
     try:
         yield relay
     finally:
