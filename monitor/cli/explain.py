@@ -16,8 +16,16 @@ STDIN = "-"
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True))
+@click.option(
+    "--trust",
+    "trusted",
+    multiple=True,
+    metavar="NAME",
+    help="Believe results under this name right below the receiver's Received: of a server"
+    " whose filter always writes them there.",
+)
 @json_option
-def explain(files: tuple[str, ...], as_json: bool) -> None:
+def explain(files: tuple[str, ...], trusted: tuple[str, ...], as_json: bool) -> None:
     """Say what the filters decided on each received message, and why.
 
     FILES are messages as a mailbox saves them (.eml, or only the headers); - reads standard
@@ -25,8 +33,9 @@ def explain(files: tuple[str, ...], as_json: bool) -> None:
     one document a file. What is not understood is shown as it stands.
     """
     known = load_replies()
+    names = [name.lower() for name in trusted]
     for name in files:
-        told = explained(_read(name), known)
+        told = explained(_read(name), known, names)
         if as_json:
             print_json(told)
         else:

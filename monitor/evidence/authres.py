@@ -6,11 +6,11 @@ believed is decided here: what a sender wrote into the message proves nothing.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from monitor.evidence.fields import HeaderField, segments
-from monitor.evidence.hops import Hop, family_of_host
+from monitor.evidence.hops import Hop, family_of_host, is_below
 
 NAME = "authentication-results"
 ARC_NAME = "arc-authentication-results"
@@ -30,6 +30,11 @@ _INSTANCE = re.compile(r"\s{0,20}i\s{0,5}=\s{0,5}\d{1,3}\s{0,20}")
 # these and no others, ending with the field named here; only these receivers do so.
 _WRITES_BELOW = {"google": "google.com", "icloud": "icloud.com"}
 _LAST = {"google": NAME, "icloud": "received-spf"}
+# Milters of Postfix and Sendmail put these right below the server's own Received.
+_MILTERS = frozenset(
+    {NAME, ARC_NAME, "arc-seal", "arc-message-signature", "received-spf"}
+    | {"dkim-filter", "dmarc-filter"}
+)
 _BELOW = frozenset(
     {NAME, "received-spf", "x-icl-score", "x-icl-info", "x-icl-repid", "x-arc-info"}
     | {"x-dmarc-info", "x-dmarc-policy"}
@@ -93,7 +98,10 @@ def parse(value: str) -> Report:
 
 
 def believed(
-    fields: Sequence[HeaderField], boundary: Hop | None, family: str | None
+    fields: Sequence[HeaderField],
+    boundary: Hop | None,
+    family: str | None,
+    trusted: Collection[str] = (),
 ) -> Authentication:
     """Merge what the receiver itself wrote, the topmost of each authserv-id first.
 
@@ -103,14 +111,45 @@ def believed(
             so that there is only one writer.
         family: of the receiver; where it speaks under its own name, others above the
             boundary are not asked. Its ARC field counts where it wrote no plain one.
+        trusted: authserv-ids under which the receiver always writes; right below the
+            boundary these are believed too.
     """
     end = len(fields) if boundary is None else boundary.index
     above = _parsed(fields[:end], NAME)
     below = _directly_below(fields, boundary, family)
-    plain = [*_speaking(above, family), *below]
+    known = [r for r in _of_milters(fields, boundary, family) if r.authserv_id in trusted]
+    plain = [*_speaking(above, family, trusted), *below, *known]
     sealed = _parsed(fields[:end], ARC_NAME)
     own = [r for r in sealed if family and family_of_host(r.authserv_id) == family]
     return _merge(plain or own)
+
+
+def claimed(
+    fields: Sequence[HeaderField], boundary: Hop | None, family: str | None
+) -> Report | None:
+    """What stands right below the boundary under the name of its host; None if nothing.
+
+    There the receiver's milters write (OpenDKIM, OpenDMARC, Rspamd), and there a sender's
+    own first field ends up. So it is believed only of servers that are known to write it.
+    """
+    own = [
+        report
+        for report in _of_milters(fields, boundary, family)
+        if boundary is not None and is_below(boundary.by, (report.authserv_id,))
+    ]
+    merged = _merge(own)
+    return Report(own[0].authserv_id, merged) if merged != Authentication() else None
+
+
+def _of_milters(
+    fields: Sequence[HeaderField], boundary: Hop | None, family: str | None
+) -> list[Report]:
+    """Reports right below the boundary; none where we know that milters do not write them."""
+    if boundary is None or family is not None:
+        return []
+    rest = fields[boundary.index + 1 :]
+    size = next((i for i, field in enumerate(rest) if field.key not in _MILTERS), len(rest))
+    return _parsed(rest[:size], NAME)
 
 
 def _parsed(fields: Sequence[HeaderField], name: str) -> list[Report]:
@@ -141,15 +180,14 @@ def _directly_below(
     return [r for r in reports if is_signed and family_of_host(r.authserv_id) == family]
 
 
-def _speaking(reports: list[Report], family: str | None) -> list[Report]:
+def _speaking(reports: list[Report], family: str | None, trusted: Collection[str]) -> list[Report]:
     """Those under the receiver's own name (Microsoft's: under none), if there are any."""
     own = [
         r
         for r in reports
-        if family is not None
-        and (
-            family_of_host(r.authserv_id) == family or (family == "microsoft" and not r.authserv_id)
-        )
+        if r.authserv_id in trusted
+        or (family is not None and family_of_host(r.authserv_id) == family)
+        or (family == "microsoft" and not r.authserv_id)
     ]
     return own or reports
 

@@ -5,7 +5,7 @@ code means, the slowest step of the way, and, if the message is a delivery repor
 became of the message that it is about.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -18,7 +18,7 @@ from monitor.evidence.telling import summary
 MAX_SYMBOLS = 8
 
 
-def explained(raw: bytes, known: Sequence[Known]) -> dict[str, Any]:
+def explained(raw: bytes, known: Sequence[Known], trusted: Collection[str] = ()) -> dict[str, Any]:
     """Explain a message, or its headers alone. Never raises.
 
     Args:
@@ -26,13 +26,14 @@ def explained(raw: bytes, known: Sequence[Known]) -> dict[str, Any]:
             line. The body is looked at only for a delivery report, up to
             `parts.MAX_BYTES`.
         known: the table of known SMTP replies.
+        trusted: authserv-ids under which the receiver always writes its results.
     Returns:
         the keys of `facts`, and `summary` (a sentence or two), `codes` (name, value,
         meaning, page, and of which filter; null is authentication), `slowest` (the hop
         that took longest) and `report` (see `dsn.told`; null if it is no delivery report).
     """
     raw = raw.lstrip(b"\r\n")
-    told: dict[str, Any] = facts(raw, "")
+    told: dict[str, Any] = facts(raw, "", trusted)
     report = dsn.read(raw)
     checks = [(None, code) for code in codes.results(told["authentication"])]
     told["codes"] = [{"filter": name} | asdict(code) for name, code in [*checks, *_filters(told)]]

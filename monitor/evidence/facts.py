@@ -4,11 +4,11 @@ The shape is the contract of `seedwatch explain --json`; see docs/evidence.md.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from monitor.evidence import arc, authres, fields, forefront, hops, verdicts
+from monitor.evidence import arc, authres, fields, forefront, hops, points, verdicts
 from monitor.evidence.fields import HeaderField
 from monitor.evidence.hops import Hop
 from monitor.evidence.verdict import Judged, Verdict
@@ -18,22 +18,36 @@ MAX_SHOWN = 500
 
 _VERDICT_LIKE = re.compile(r"x-[^:]{0,180}(?:spam|phish|junk|virus|malware|filter|quarantine)")
 # Names that are a filter's own and are understood, or tell nothing that we could judge by.
-_UNDERSTOOD = forefront.NAMES | {
-    *("x-gm-spam", "x-gm-phishy", "x-yahoofilteredbulk", "x-ui-filterresults", "x-pm-spamscore"),
-    *("x-pm-spam-action", "x-pm-spam", "x-spam-status", "x-spam-flag", "x-spam-level"),
-    *("x-spam-score", "x-spam-report", "x-spam-checker-version", "x-spam", "x-spam-hits"),
-    *("x-spam-known-sender", "x-spamd-result", "x-spamd-bar", "x-rspamd-action"),
-    *("x-microsoft-antispam-message-info", "x-gmx-antispam", "x-gmx-antivirus"),
-    *("x-proofpoint-spam-details", "x-proofpoint-spam-details-enc", "x-proofpoint-virus-version"),
-    *("x-mimecast-spam-score", "x-mimecast-spam-signature"),
-    *("x-ironport-anti-spam-filtered", "x-ironport-anti-spam-result", "x-virus"),
-    *("x-barracuda-spam-status", "x-barracuda-spam-score", "x-barracuda-spam-flag"),
-    *(
-        "x-barracuda-spam-report",
-        "x-ui-out-filterresults",
-        "x-ms-office365-filtering-correlation-id",
-    ),
-}
+_UNDERSTOOD = (
+    forefront.NAMES
+    | points.RSPAMD_MARKS
+    | {
+        *(
+            "x-gm-spam",
+            "x-gm-phishy",
+            "x-yahoofilteredbulk",
+            "x-ui-filterresults",
+            "x-pm-spamscore",
+        ),
+        *("x-pm-spam-action", "x-pm-spam", "x-spam-status", "x-spam-flag", "x-spam-level"),
+        *("x-spam-score", "x-spam-report", "x-spam-checker-version", "x-spam", "x-spam-hits"),
+        *("x-spam-known-sender", "x-spamd-result", "x-spamd-bar", "x-rspamd-action"),
+        *("x-microsoft-antispam-message-info", "x-gmx-antispam", "x-gmx-antivirus"),
+        *(
+            "x-proofpoint-spam-details",
+            "x-proofpoint-spam-details-enc",
+            "x-proofpoint-virus-version",
+        ),
+        *("x-mimecast-spam-score", "x-mimecast-spam-signature"),
+        *("x-ironport-anti-spam-filtered", "x-ironport-anti-spam-result", "x-virus"),
+        *("x-barracuda-spam-status", "x-barracuda-spam-score", "x-barracuda-spam-flag"),
+        *(
+            "x-barracuda-spam-report",
+            "x-ui-out-filterresults",
+            "x-ms-office365-filtering-correlation-id",
+        ),
+    }
+)
 # Fields by which a filter's mark is told, for marks that anybody on the way may have left.
 _MARKS = {
     "spamassassin": ("x-spam-",),
@@ -57,6 +71,7 @@ _PERSONAL = {
 _BUSINESS = {"google": "google_workspace", "microsoft": "microsoft365"}
 _CONSUMER = {"google": "gmail", "microsoft": "outlook"}
 _RECIPIENT = re.compile(r"\bfor\s{1,5}<?[^\s<>@]{1,64}@([^\s<>;]{1,255})", re.IGNORECASE)
+_QUEUE_ID = re.compile(r"\sid\s{1,5}([A-Za-z0-9]{6,40})(?![\w.-])")
 _FAMILY_OF = {"gmail": "google", "google_workspace": "google"} | {
     "outlook": "microsoft",
     "microsoft365": "microsoft",
@@ -65,30 +80,35 @@ _FAMILY_OF = {"gmail": "google", "google_workspace": "google"} | {
 }
 
 
-def facts(headers: bytes, provider: str) -> dict[str, Any]:
+def facts(headers: bytes, provider: str, trusted: Collection[str] = ()) -> dict[str, Any]:
     """Summarise a raw header block, or a whole message. Never raises.
 
     Args:
         headers: bounded by `fields.MAX_BYTES`; the rest is not looked at. A body may follow.
         provider: id of the provider that received the copy; "" if it is to be told from
             the headers.
+        trusted: authserv-ids under which this receiver always writes its results.
     Returns:
-        receiver, authentication, filters, hops (in the order of travel), transit_s (seconds
-        between the earliest Received and the topmost), contaminated (placed by a list or a
-        rule of the mailbox, so that the placement says nothing), arc (what the sets of an
-        ARC chain claim) and unknown (fields that look like a filter's and that we cannot
-        read). Of each filter, `standing` is "receiver" where the receiver wrote the mark,
-        and "claim" where the sender or somebody on the way may have.
+        receiver; authentication (what the receiver itself found); authentication_claimed
+        (what may be the receiver's own and cannot be told from a sender's, or None);
+        filters; hops (in the order of travel); transit_s (seconds between the earliest
+        Received and the topmost); contaminated (placed by a list or a rule of the mailbox,
+        so that the placement says nothing); arc (what the sets of an ARC chain claim); and
+        unknown (fields that look like a filter's and that we cannot read). Of each filter,
+        `standing` is "receiver" where the receiver wrote the mark, and "claim" where the
+        sender or somebody on the way may have.
     """
     block = fields.parse(headers)
     chain = hops.read(block)
     receiver = provider or _receiver(block, chain) or None
     family = _FAMILY_OF.get(receiver or "", receiver) or hops.family(chain)
     edge = hops.boundary(chain)
+    own = family if family in hops.DOMAINS else None
     found = _verdicts(block, family)
     return {
         "receiver": receiver,
-        "authentication": asdict(authres.believed(block, edge, family)),
+        "authentication": asdict(authres.believed(block, edge, own, trusted)),
+        "authentication_claimed": _claimed(block, edge, own, trusted),
         "filters": [_told(verdict, _standing(verdict, block, edge, family)) for verdict in found],
         "hops": hops.told(chain),
         "transit_s": hops.transit_s(chain),
@@ -96,6 +116,15 @@ def facts(headers: bytes, provider: str) -> dict[str, Any]:
         "arc": arc.told(arc.read(block)),
         "unknown": _unknown(block, found),
     }
+
+
+def _claimed(
+    block: Sequence[HeaderField], edge: Hop | None, family: str | None, trusted: Collection[str]
+) -> dict[str, Any] | None:
+    report = authres.claimed(block, edge, family)
+    if report is None or report.authserv_id in trusted:
+        return None
+    return {"authserv_id": report.authserv_id} | asdict(report.results)
 
 
 def _verdicts(block: Sequence[HeaderField], family: str | None) -> list[Verdict]:
@@ -116,9 +145,24 @@ def _standing(
     own = _OWN_MARKS.get(verdict.name)
     if own is not None:
         return "receiver" if family in {None, own} else "claim"
+    if edge is None:  # there is only one writer
+        return "receiver"
     marks = _MARKS[verdict.name]
     top = next((i for i, field in enumerate(block) if field.key.startswith(marks)), len(block))
-    return "receiver" if edge is not None and top < edge.index else "claim"
+    is_own = top < edge.index or (verdict.name == "rspamd" and _knows_the_queue(block, edge))
+    return "receiver" if is_own else "claim"
+
+
+def _knows_the_queue(block: Sequence[HeaderField], edge: Hop) -> bool:
+    """Did Rspamd learn the number that the receiver gave the message on its way in?
+
+    Rspamd's marks stand at the end of the header. A sender cannot know that number before
+    it has sent the message, and Rspamd takes one foreign X-Spamd-Result away, not several.
+    """
+    given = _QUEUE_ID.search(block[edge.index].value)
+    results = fields.values(block, "X-Spamd-Result")
+    told = fields.values(block, "X-Rspamd-Queue-Id")
+    return given is not None and given[1] in told and len(results) <= 1
 
 
 def _told(verdict: Verdict, standing: str) -> dict[str, Any]:

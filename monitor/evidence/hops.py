@@ -19,6 +19,7 @@ MAX_VALUE = 2 * 1024  # characters of one Received field
 
 _FROM = re.compile(r"\s{0,20}from\s{1,20}(\S{1,255})", re.IGNORECASE)
 _BY = re.compile(r"(?:^|\s)by\s{1,20}(\S{1,255})", re.IGNORECASE)
+_WITH = re.compile(r"\swith\s{1,20}(\S{1,30})", re.IGNORECASE)
 _REVERSE = re.compile(r"\(\s{0,5}(?:EHLO |HELO )?([A-Za-z0-9_.-]{1,255})\.?\s{0,5}\[")
 _IP = re.compile(r"[\[(](?:IPv6:)?([0-9A-Fa-f.:]{2,45})[\])]")
 
@@ -49,6 +50,7 @@ class Hop:
     from_ip: str
     by: str
     at: datetime | None
+    protocol: str = ""  # upper case: ESMTPS, LMTP, ...
 
 
 def read(fields: Sequence[HeaderField]) -> list[Hop]:
@@ -115,6 +117,7 @@ def _hop(index: int, value: str) -> Hop:
     by = _BY.search(bare)
     source = value[: _start_of_by(value)]
     name, reverse, address = _FROM.match(bare), _REVERSE.search(source), _IP.search(source)
+    protocol = _WITH.search(bare)
     return Hop(
         index=index,
         from_name=_host(name),
@@ -122,6 +125,7 @@ def _hop(index: int, value: str) -> Hop:
         from_ip=address[1] if address else "",
         by=_host(by),
         at=moment(bare.rpartition(";")[2]),
+        protocol=protocol[1].upper() if protocol else "",
     )
 
 
@@ -147,8 +151,11 @@ def moment(text: str) -> datetime | None:
 def _is_foreign(hop: Hop, inside: set[str]) -> bool:
     """Did the hop take the message from a host outside of the domains *inside*?
 
-    A name that only the client claims counts as inside for private addresses alone.
+    A name that only the client claims counts as inside for private addresses alone. By
+    LMTP (RFC 2033) servers hand over to their own mailboxes, not across the Internet.
     """
+    if "LMTP" in hop.protocol and not _is_public(hop.from_ip):
+        return False
     name = hop.reverse or hop.from_name
     if not name:
         return False

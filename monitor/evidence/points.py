@@ -34,7 +34,7 @@ _BAR = re.compile(r"(?:\+{1,100}|-{1,100}|/)")
 # Rspamd's actions, by what they do to mail that is let in.
 _RSPAMD_SPAM = frozenset({"add header", "rewrite subject", "soft reject", "reject", "quarantine"})
 _RSPAMD_CLEAN = frozenset({"no action", "greylist"})
-_RSPAMD_MARKS = frozenset(
+RSPAMD_MARKS = frozenset(
     {"x-spamd-result", "x-rspamd-action", "x-rspamd-score", "x-rspamd-report", "x-spamd-bar"}
     | {"x-rspamd-bar", "x-rspamd-server", "x-rspamd-queue-id"}
 )
@@ -133,7 +133,7 @@ def _barracuda_judged(
 
 
 def _is_rspamd(fields: Sequence[HeaderField]) -> bool:
-    return any(field.key in _RSPAMD_MARKS for field in fields)
+    return any(field.key in RSPAMD_MARKS for field in fields)
 
 
 def _rspamd_more(fields: Sequence[HeaderField]) -> dict[str, Fact]:

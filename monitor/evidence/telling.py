@@ -36,7 +36,7 @@ def summary(told: Mapping[str, Any]) -> str:
     report = told["report"]
     if report is not None:
         return _report_summary(report)
-    return f"{_placement(told)} {_authentication(told['authentication'])}"
+    return f"{_placement(told)} {_authentication(told)}"
 
 
 def lines(told: Mapping[str, Any]) -> Iterator[str]:
@@ -61,7 +61,7 @@ def _placement(told: Mapping[str, Any]) -> str:
     who = _name(told["receiver"])
     own = next((one for one in told["filters"] if one["standing"] == "receiver"), None)
     if own is None:
-        return f"Received by {who}; no filter of the receiver's left a verdict in the headers."
+        return _claims(who, told["filters"])
     if told["contaminated"]:
         return f"A list or rule of the mailbox placed it, not the filter of {who}: it says nothing."
     dest = _PLACED.get(str(own["facts"].get("dest") or "").upper())
@@ -75,7 +75,23 @@ def _placement(told: Mapping[str, Any]) -> str:
     return f"{receiver} took it for {taken}{f' and {dest}' if dest else ''}."
 
 
-def _authentication(results: Mapping[str, str | None]) -> str:
+def _claims(who: str, filters: Sequence[Mapping[str, Any]]) -> str:
+    """Where no mark is certain to be the receiver's."""
+    said = [
+        f"{one['name']} says {_TAKEN_FOR.get(one['judged'], one['judged'])}"
+        for one in filters
+        if one["judged"] != "unknown"
+    ]
+    if not said:
+        return f"Received by {who}; no filter of the receiver's left a verdict in the headers."
+    return (
+        f"Received by {who}; {_listed(said)}, in marks that may be the receiver's or of"
+        " somebody before it."
+    )
+
+
+def _authentication(told: Mapping[str, Any]) -> str:
+    results = told["authentication"]
     passed = [name.upper() for name in _METHODS if results[name] in _PASSED]
     others = [
         f"{name.upper()} ({results[name]})"
@@ -83,7 +99,8 @@ def _authentication(results: Mapping[str, str | None]) -> str:
         if results[name] and results[name] not in _PASSED
     ]
     if not passed and not others:
-        return "The receiver wrote down no results of SPF, DKIM or DMARC."
+        surely = " that are surely its own" if told["authentication_claimed"] else ""
+        return f"The receiver wrote down no results of SPF, DKIM or DMARC{surely}."
     if not passed:
         return f"{_listed(others)} did not pass."
     return f"{_listed(passed)} passed{f'; {_listed(others)} did not' if others else ''}."
@@ -99,6 +116,17 @@ def _results(told: Mapping[str, Any]) -> Iterator[str]:
     if known:
         for page in dict.fromkeys([pages.RFC_AUTHRES, *(code["page"] for code in codes)]):
             yield f"  see {page}"
+    yield from _claimed(told["authentication_claimed"])
+
+
+def _claimed(claimed: Mapping[str, str | None] | None) -> Iterator[str]:
+    if claimed is None:
+        return
+    name = claimed["authserv_id"]
+    said = [f"{one} {claimed[one]}" for one in (*_METHODS, "arc") if claimed[one]]
+    yield f"  claimed under the name {name}: {', '.join(said)}"
+    yield "  a filter of the receiver's writes there, and so can a sender; if that server always"
+    yield f"  writes its results, say so with --trust {name}"
 
 
 def _arc(told: Mapping[str, Any]) -> Iterator[str]:

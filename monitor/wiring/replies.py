@@ -16,4 +16,6 @@ def load_replies(override: Path | None = None) -> tuple[Known, ...]:
     """
     folders = [data_dir("seedlists")] if override is None else [override, data_dir("seedlists")]
     tables = [folder / "replies.toml" for folder in folders]
-    return tuple(row for path in tables if path.is_file() for row in read_table(path.read_text("utf-8")))
+    return tuple(
+        row for path in tables if path.is_file() for row in read_table(path.read_text("utf-8"))
+    )

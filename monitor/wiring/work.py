@@ -93,7 +93,7 @@ def _compose(
 def _look(house: "House", session: Session, job: Job) -> None:
     rules = ReadingRules(
         missing_after=timedelta(hours=house.settings.reading.missing_after_hours),
-        read_facts=facts,
+        read_facts=partial(_facts, house),
         rewriting_providers=frozenset(p for p, f in house.facts.items() if f.link_hosts),
     )
     read(
@@ -103,6 +103,11 @@ def _look(house: "House", session: Session, job: Job) -> None:
         rules=rules,
         clock=house.clock,
     )
+
+
+def _facts(house: "House", headers: bytes, provider: str) -> Mapping[str, object]:
+    known = house.facts.get(provider)
+    return facts(headers, provider, known.authserv_ids if known else ())
 
 
 def _check(house: "House", session: Session, job: Job) -> None:

@@ -112,3 +112,19 @@ def test_each_code_is_shown_with_its_meaning_and_where_it_is_explained(message: 
     assert "see https://learn.microsoft.com/en-us/defender-office-365/message-headers" in shown
     told = json.loads(run("--json", message).output)
     assert told["filters"][0]["page"].startswith("https://learn.microsoft.com/")
+
+
+MILTER = (
+    b"Received: from a.example (a.example [8.8.8.8]) by mx.corp.example (Postfix) with ESMTP id 1;"
+    b" Mon, 2 Mar 2026 08:00:05 +0000\r\n"
+    b"Authentication-Results: mx.corp.example; spf=pass; dkim=pass; dmarc=pass\r\n\r\n"
+)
+
+
+def test_what_a_milter_or_a_sender_wrote_is_believed_of_a_server_that_is_trusted() -> None:
+    shown = run("-", stdin=MILTER).output
+    assert "no results of SPF, DKIM or DMARC that are surely its own" in shown
+    assert "say so with --trust mx.corp.example" in shown
+
+    shown = run("--trust", "MX.corp.example", "-", stdin=MILTER).output
+    assert "SPF, DKIM and DMARC passed." in shown

@@ -160,3 +160,81 @@ def test_a_client_that_takes_the_receivers_name_is_foreign_all_the_same() -> Non
     )
 
     assert authentication(text) == {"spf": "fail"}
+
+
+POSTFIX_RSPAMD = message("postfix_rspamd")  # as Debian's Postfix and Rspamd write it
+OWN = {"dkim": "pass", "spf": "softfail"}
+
+
+def test_a_milters_results_right_below_the_boundary_are_a_claim() -> None:
+    """There a milter of the receiver writes, and there a sender's own first field ends up."""
+    found = read(POSTFIX_RSPAMD)
+
+    assert authentication(POSTFIX_RSPAMD) == {}
+    claimed = found["authentication_claimed"]
+    assert claimed["authserv_id"] == "mx.corporate.example"
+    assert {key: claimed[key] for key in OWN} == OWN
+
+
+def test_they_are_believed_of_a_server_that_is_known_to_write_them() -> None:
+    found = facts(POSTFIX_RSPAMD.encode(), "corporate", trusted=("mx.corporate.example",))
+
+    assert {key: found["authentication"][key] for key in OWN} == OWN
+    assert found["authentication_claimed"] is None
+
+
+def test_of_a_trusted_server_too_the_topmost_counts_and_only_right_below() -> None:
+    forged = "Authentication-Results: mx.corporate.example; dkim=pass; spf=pass; dmarc=pass\n"
+    between = POSTFIX_RSPAMD.replace("From: hello", f"{forged}From: hello")
+    far = POSTFIX_RSPAMD.replace("X-Spamd-Bar", f"{forged}X-Spamd-Bar")
+    other = forged.replace("mx.corporate", "mx.shop")
+    for text in (between, far, POSTFIX_RSPAMD.replace("From: hello", f"{other}From: hello")):
+        found = facts(text.encode(), "corporate", trusted=("mx.corporate.example",))
+        assert found["authentication"]["spf"] == "softfail"
+        assert found["authentication"]["dmarc"] is None
+
+
+def test_what_a_stranger_writes_there_is_no_claim_of_the_receivers() -> None:
+    text = POSTFIX_RSPAMD.replace("Results: mx.corporate.example", "Results: mx.shop.example")
+
+    assert read(text)["authentication_claimed"] is None
+
+
+def test_above_the_boundary_a_trusted_server_is_asked_before_others() -> None:
+    text = "Authentication-Results: relay.example; spf=pass\n" + CORPORATE
+
+    found = facts(text.encode(), "corporate", trusted=("mx.corp.example",))
+    assert found["authentication"]["dkim"] == "none"
+    text = "Authentication-Results: relay.example; dmarc=pass\n" + CORPORATE
+    found = facts(text.encode(), "corporate", trusted=("mx.corp.example",))
+    assert found["authentication"]["dmarc"] is None
+
+
+def test_rspamds_marks_at_the_end_are_the_receivers_if_they_know_its_queue_id() -> None:
+    """Nobody can know the number that the receiver gives a message before it has it."""
+    assert only_filter(POSTFIX_RSPAMD)["standing"] == "receiver"
+    other = POSTFIX_RSPAMD.replace("Queue-Id: 099DA230785", "Queue-Id: 099DA230786")
+    assert only_filter(other)["standing"] == "claim"
+    twice = POSTFIX_RSPAMD.replace("From: hello", "X-Spamd-Result: default: False [0 / 15]\nFrom: ")
+    assert only_filter(twice)["standing"] == "claim"
+    assert read(POSTFIX_RSPAMD)["unknown"] == []
+
+
+def test_a_handover_by_lmtp_is_no_entrance_whatever_the_machine_is_called() -> None:
+    """Dovecot says its machine's name, which may have no domain."""
+    text = POSTFIX_RSPAMD.replace("by mx.corporate.example with LMTP", "by vm with LMTP")
+    chain = hops.read(fields.parse(text.encode()))
+
+    found = hops.boundary(chain)
+    assert found is not None
+    assert found.from_name == "out.shop.example.com"
+    assert only_filter(text)["standing"] == "receiver"
+
+
+def test_lmtp_from_a_foreign_address_is_an_entrance() -> None:
+    text = POSTFIX_RSPAMD.replace("([127.0.0.1])\n\tby mx.corporate.example with LMTP", "")
+    text = "Received: from a.example (a.example [8.8.4.4]) by vm with LMTP id 1; x\n" + text
+
+    found = hops.boundary(hops.read(fields.parse(text.encode())))
+    assert found is not None
+    assert found.from_name == "a.example"

@@ -31,7 +31,15 @@ def read(text: str) -> dict[str, Any]:
 )
 def test_every_summary_has_the_same_parts(text: str) -> None:
     assert list(read(text)) == [
-        *("receiver", "authentication", "filters", "hops", "transit_s", "contaminated"),
+        *(
+            "receiver",
+            "authentication",
+            "authentication_claimed",
+            "filters",
+            "hops",
+            "transit_s",
+            "contaminated",
+        ),
         *("arc", "unknown"),
     ]
 

@@ -81,6 +81,14 @@ def test_what_stands_in_the_senders_part_counts_for_nothing(receiver: str) -> No
         assert told(text) == {"spf": "fail"}, forged
 
 
+def test_a_receiver_that_checks_nothing_is_not_said_to_have_passed_it() -> None:
+    """A plain Postfix: the sender's first field stands right below its Received."""
+    text = f"Received: {STRANGER} by mx.corp.example (Postfix) with ESMTP id 1; {DATE}\n"
+    text += f"Authentication-Results: mx.corp.example; {PASSED}\nFrom: a@b.example\n"
+
+    assert told(text) == {}
+
+
 @pytest.mark.parametrize(
     ("value", "authserv_id", "results"),
     [
