@@ -7,12 +7,12 @@ the message went at delivery.
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from time import monotonic
 
 from monitor.core.campaigns import Found, Role, Wanted
+from monitor.core.clock import Clock, SystemClock
 from monitor.core.errors import MailboxBusyError, MailboxLockedError
 from monitor.core.folders import FolderSight, HasFolders
 from monitor.core.ports import Mailbox, PartlyReadError
@@ -25,7 +25,7 @@ from monitor.tenant import Tenant, TenantAccess
 log = logging.getLogger(__name__)
 
 HUNT_AGAIN = 200  # looks after which a tenant that refused to be hunted is asked once more
-FRESH_FOR_S = 60.0  # the newest entry of the log is asked for no more often
+FRESH_FOR = timedelta(minutes=1)  # the newest entry of the log is asked for no more often
 CLOCKS_DIFFER = timedelta(minutes=2)  # ours and Microsoft's, and their times have whole seconds
 
 _REMEDY = "Check tenant, client id and secret, and the permissions that docs/reading.md lists."
@@ -35,19 +35,17 @@ class GraphTenant:
     """The logs of one tenant, read with an app's own permissions. Safe between threads.
 
     Args:
-        monotonic_s: a clock that only runs forward, in seconds.
+        clock: tells when the log was last asked how fresh it is.
     """
 
-    def __init__(
-        self, access: TenantAccess, *, monotonic_s: Callable[[], float] = monotonic
-    ) -> None:
+    def __init__(self, access: TenantAccess, *, clock: Clock | None = None) -> None:
         self.tenant = Tenant(access, remedy=_REMEDY)
-        self._monotonic_s = monotonic_s
+        self._clock = clock or SystemClock()
         self._lock = threading.Lock()
         self._until_hunt = 0  # looks that are left to message trace
         self._was_refused = False
         self._newest: datetime | None = None
-        self._newest_until_s = 0.0
+        self._newest_asked_at: datetime | None = None
 
     def __repr__(self) -> str:
         return f"GraphTenant({self.tenant!r})"
@@ -151,13 +149,15 @@ class GraphTenant:
 
     def _asked_newest(self) -> datetime | None:
         """Return when the newest entry was made; what was learnt lately is not asked again."""
+        now = self._clock.now()
         with self._lock:
-            if self._monotonic_s() < self._newest_until_s:
+            asked_at = self._newest_asked_at
+            if asked_at is not None and timedelta(0) <= now - asked_at < FRESH_FOR:
                 return self._newest
         newest = hunting.newest_event(self._post)
         with self._lock:
             self._newest = newest
-            self._newest_until_s = self._monotonic_s() + FRESH_FOR_S
+            self._newest_asked_at = now
         return newest
 
     def _trace(self, wanted: Sequence[Wanted], recipient: str, *, note: str) -> list[Found]:

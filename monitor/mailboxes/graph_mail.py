@@ -100,6 +100,8 @@ class GraphMailbox:
 
     def look(self, wanted: Sequence[Wanted]) -> list[Found]:
         with self._lock, self._mail.talk() as talk:
+            if not wanted:
+                self._folders.clear()  # so that they are asked for, to prove that we may
             self._learn_folders(talk)
             look = _Look(wanted)
             self._search(talk, look)

@@ -55,7 +55,9 @@ def edges_from(settings: Settings, clock: Clock, rows: Rows | None = None) -> Ed
         transport=smtp_transport(settings.sending),
         open_mailbox=partial(
             open_mailbox,
-            parts=replace(reader_parts(settings, clock, rows), tenants=tenants_from(settings)),
+            parts=replace(
+                reader_parts(settings, clock, rows), tenants=tenants_from(settings, clock)
+            ),
         ),
         checker=HttpLinkChecker(timeout_s=settings.reading.timeout_s),
         feeds=feeds_from(settings),
@@ -68,9 +70,11 @@ def edges_from(settings: Settings, clock: Clock, rows: Rows | None = None) -> Ed
     )
 
 
-def tenants_from(settings: Settings) -> dict[str, GraphTenant]:
+def tenants_from(settings: Settings, clock: Clock | None = None) -> dict[str, GraphTenant]:
     """The Microsoft 365 tenants whose logs tell what IMAP cannot show."""
-    return {name: GraphTenant(_access(tenant)) for name, tenant in settings.tenants.items()}
+    return {
+        name: GraphTenant(_access(tenant), clock=clock) for name, tenant in settings.tenants.items()
+    }
 
 
 def feeds_from(settings: Settings) -> list[StatusFeed]:

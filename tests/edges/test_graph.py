@@ -41,16 +41,15 @@ def start_lab(rules: str, clock: ManualClock) -> Lab:
     return lab
 
 
-def tenant_of(lab: Lab, secret: str = "") -> GraphTenant:
-    return GraphTenant(
-        TenantAccess(
-            base_url=lab.api_url,
-            login_url=lab.api_url,
-            tenant=lab.graph_tenant,
-            client_id=lab.graph_client_id,
-            client_secret=secret or lab.graph_client_secret,
-        )
+def tenant_of(lab: Lab, secret: str = "", clock: ManualClock | None = None) -> GraphTenant:
+    access = TenantAccess(
+        base_url=lab.api_url,
+        login_url=lab.api_url,
+        tenant=lab.graph_tenant,
+        client_id=lab.graph_client_id,
+        client_secret=secret or lab.graph_client_secret,
     )
+    return GraphTenant(access, clock=clock)
 
 
 def send(lab: Lab, raw: bytes) -> None:
@@ -169,6 +168,7 @@ class Service:
 
     def __init__(self, web: Web, answer: Answer, *, timeout_s: float = 5) -> None:
         self.answer = answer
+        self.clock = ManualClock(datetime(2026, 3, 2, 8, 0, tzinfo=UTC))
         self.server = web({TOKEN: self.json({"access_token": "t0ken", "expires_in": 3599})})
         self.tenant = GraphTenant(
             TenantAccess(
@@ -178,7 +178,8 @@ class Service:
                 client_id="app",
                 client_secret="s3cret",
                 timeout_s=timeout_s,
-            )
+            ),
+            clock=self.clock,
         )
 
     def json(self, value: object, status: int = 200, **headers: str) -> bytes:
@@ -758,6 +759,9 @@ def test_how_fresh_the_log_is_can_be_asked(service: Service) -> None:
     for _ in range(2):
         assert service.tenant.freshness() == datetime(2026, 3, 2, 7, 30, tzinfo=UTC)
     assert service.asked(HUNT) == 1
+    service.clock.sleep(timedelta(minutes=1))
+    service.tenant.freshness()
+    assert service.asked(HUNT) == 2
 
 
 def test_the_lab_knows_the_tables_of_clicks_and_links(
