@@ -19,6 +19,8 @@ COMMANDS = (
     "test list",
     "seeds import",
     "seeds check",
+    "seeds health",
+    "seeds authorize",
     "seeds export",
     "seeds reseal",
     "schedules list",

@@ -1,9 +1,12 @@
 """What the configuration says of readers reaches them: tokens, drops, web hooks."""
 
+import base64
 import json
 import random
+import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,7 +20,7 @@ from sqlmodel import Session, select
 from monitor.core.campaigns import Wanted
 from monitor.core.clock import ManualClock
 from monitor.core.errors import BadInputError, MailboxBusyError, MailboxLockedError
-from monitor.core.seeds import Account, SeedEntry
+from monitor.core.seeds import Account, Security, SeedEntry
 from monitor.settings.sections import Settings
 from monitor.store import seeds
 from monitor.store.columns import saved
@@ -87,6 +90,39 @@ def sign_in() -> Iterator[SignIn]:
     made = SignIn()
     yield made
     made.stop()
+
+
+class TokenImap:
+    """An empty mailbox that opens to the access token "access-1" and to nothing else."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.offered: list[str] = []
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                with connection, connection.makefile("rwb", buffering=0) as stream:
+                    stream.write(b"* OK [CAPABILITY IMAP4rev1 AUTH=XOAUTH2 SASL-IR] hello\r\n")
+                    for line in stream:
+                        stream.write(self._answer(line))
+
+    def _answer(self, line: bytes) -> bytes:
+        tag, _, command = line.strip().partition(b" ")
+        if not command.startswith(b"AUTHENTICATE XOAUTH2 "):
+            return tag + b" OK done\r\n"
+        self.offered.append(base64.b64decode(command.split()[-1]).decode())
+        is_good = self.offered[-1] == f"user={ANNA}\x01auth=Bearer access-1\x01\x01"
+        return tag + (b" OK in\r\n" if is_good else b" NO [AUTHENTICATIONFAILED] no\r\n")
+
+    def stop(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
 
 
 Furnish = Callable[..., House]
@@ -171,10 +207,11 @@ def test_a_drop_is_found_by_its_name(furnish: Furnish, clock: ManualClock, tmp_p
     assert found.folder == "Spam"
 
 
-def by_oauth(furnish: Furnish, sign_in: SignIn) -> House:
+def by_oauth(furnish: Furnish, sign_in: SignIn, **server: Any) -> House:
     app = {"kind": "custom", "client_id": "c", "token_url": sign_in.url, "scopes": ["mail"]}
     return furnish(
-        SeedEntry(ANNA, "microsoft365", password="refresh-1", oauth="app"), oauth={"app": app}
+        SeedEntry(ANNA, "microsoft365", password="refresh-1", oauth="app", **server),
+        oauth={"app": app},
     )
 
 
@@ -207,6 +244,17 @@ def test_a_changed_refresh_token_keeps_the_connection(furnish: Furnish, sign_in:
     source(account(house)).token()
     assert house.mailboxes.get(seed_of(house)) is first
     assert source(account(house)) is source(account(house))
+
+
+def test_a_mailbox_is_signed_in_to_by_an_access_token(furnish: Furnish, sign_in: SignIn) -> None:
+    server = TokenImap()
+    house = by_oauth(furnish, sign_in, host="127.0.0.1", port=server.port, security=Security.PLAIN)
+    mailbox = house.mailboxes.get(seed_of(house))
+    assert mailbox.look([]) == []
+    mailbox.close()
+    server.stop()
+    assert len(server.offered) == 1
+    assert kept(house) == "refresh-2"
 
 
 def test_a_grant_that_another_process_renewed_is_taken_up(
