@@ -165,6 +165,9 @@ def microsoft(facts: Mapping[str, object]) -> list[Code]:
             found.append(Code(name.upper(), value, meaning, page))
     if isinstance(bcl, int):
         found.append(Code("BCL", str(bcl), _bcl(bcl), pages.MICROSOFT_BCL))
+    pcl = facts.get("pcl")
+    if isinstance(pcl, int):
+        found.append(Code("PCL", str(pcl), _pcl(pcl), pages.EXCHANGE_HEADERS))
     if facts.get("bypass_focused_inbox") is True:
         meaning = "a mail flow rule sends it past the sorting into Focused and Other"
         found.append(Code("BypassFocusedInbox", "true", meaning, pages.MICROSOFT_FOCUSED))
@@ -213,3 +216,10 @@ def _bcl(level: int) -> str | None:
     if 4 <= level <= 7:
         return "from a bulk sender with a mixed number of complaints"
     return "from a bulk sender with many complaints" if level in {8, 9} else None
+
+
+def _pcl(level: int) -> str | None:
+    """Exchange Server's phishing confidence level, 1 to 8."""
+    if 1 <= level <= 3:
+        return "no phishing"
+    return "most likely phishing" if 4 <= level <= 8 else None

@@ -22,11 +22,13 @@ AUTH_AS = f"{_ORGANIZATION}authas"
 AUTH_SOURCE = f"{_ORGANIZATION}authsource"
 FOCUSED = f"{_ORGANIZATION}bypassfocusedinbox"
 SERVER_REPORT = f"{_ORGANIZATION}antispam-report"  # of Exchange Server
+PCL = f"{_ORGANIZATION}pcl"  # of Exchange Server
+MESSAGE = f"{_ORGANIZATION}network-message-id"
 LATENCY = "x-ms-exchange-transport-endtoendlatency"
 CUSTOM = "x-customspam"
 # Each of these says that Microsoft's filter looked; the others only tell more of it.
 NAMES = frozenset({REPORT, ANTISPAM, DELIVERY, SCL, SERVER_REPORT, CUSTOM})
-_MORE = frozenset({AUTH_AS, AUTH_SOURCE, FOCUSED, LATENCY})
+_MORE = frozenset({AUTH_AS, AUTH_SOURCE, FOCUSED, LATENCY, PCL, MESSAGE})
 
 BY_CATEGORY = {
     "BULK": Judged.BULK,
@@ -113,6 +115,8 @@ def _more(values: Mapping[str, str]) -> dict[str, Fact]:
         "bypass_focused_inbox": focused,
         "antispam_report": values.get(SERVER_REPORT, "")[:500] or None,
         "custom_spam": values.get(CUSTOM, "")[:200] or None,
+        "pcl": _number(values.get(PCL)),
+        "network_message_id": values.get(MESSAGE, "")[:100] or None,  # asked for by hunting
         "latency_s": _seconds(values.get(LATENCY)),
     }
     return {key: value for key, value in told.items() if value is not None}

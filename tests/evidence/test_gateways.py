@@ -165,6 +165,8 @@ def test_microsofts_organisation_fields_are_read() -> None:
         "X-MS-Exchange-Organization-AuthSource: EX1.corp.example\n"
         "X-MS-Exchange-Organization-BypassFocusedInbox: true\n"
         "X-MS-Exchange-Organization-Antispam-Report: DV:3.3.5705.600;SID:SenderIDStatus Fail\n"
+        "X-MS-Exchange-Organization-PCL: 5\n"
+        "X-MS-Exchange-Organization-Network-Message-Id: 3b4ccc5a-0000-4000-8000-08dc1\n"
         "X-MS-Exchange-Transport-EndToEndLatency: 00:00:02.5130000\nX-CustomSpam: Empty message\n"
     )
 
@@ -172,6 +174,7 @@ def test_microsofts_organisation_fields_are_read() -> None:
 
     assert (found["scl"], found["auth_as"], found["latency_s"]) == (-1, "Internal", 2.513)
     assert found["bypass_focused_inbox"] is True
+    assert (found["pcl"], found["network_message_id"][:8]) == (5, "3b4ccc5a")
     assert found["antispam_report"].startswith("DV:3.3")
     assert (found["custom_spam"], found["auth_source"]) == ("Empty message", "EX1.corp.example")
 
