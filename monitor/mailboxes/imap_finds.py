@@ -60,10 +60,10 @@ class Finds:
                 continue
             if message.section == "BODY[]":
                 memory.remember_body(message.uid, message.data)
-                continue
-            if message.section == "BODY[HEADER]":
-                memory.headers[message.uid] = message.data[: self.max_header_bytes]
-            memory.remember(message.uid, message.data, message.received_at)
+            else:
+                if message.section == "BODY[HEADER]":
+                    memory.headers[message.uid] = message.data[: self.max_header_bytes]
+                memory.remember(message.uid, message.data, message.received_at)
             kept.add(message.uid)
         self.present |= kept
         self.learnt()

@@ -4,7 +4,7 @@ import pytest
 
 from monitor.core.campaigns import Role
 from monitor.core.seeds import ProviderFacts
-from monitor.mailboxes.folders import MAX_FOLDERS, Listing, places
+from monitor.mailboxes.folders import MAX_FOLDERS, Listing, decode_name, places, sights
 from monitor.mailboxes.imap_wire import Listed
 
 
@@ -105,3 +105,102 @@ def test_a_mailbox_of_a_thousand_folders_is_looked_at_in_its_main_ones() -> None
 
     assert len(found) == MAX_FOLDERS
     assert [place.name for place in found[:3]] == ["INBOX", "Spam", "f0000"]
+
+
+def test_folders_of_others_are_never_searched_and_a_prefix_is_no_part_of_a_name(
+    facts: dict[str, ProviderFacts],
+) -> None:
+    """RFC 2342: one's own folders may begin with "INBOX.", those of others with a prefix too."""
+    listed = [
+        folder("INBOX.Junk E-mail", delimiter="."),
+        folder("INBOX.Unerw&APw-nscht", delimiter="."),
+        folder("user.boss.Junk", delimiter="."),
+        folder("shared.Spam", "\\Junk", delimiter="."),
+    ]
+    listing = Listing(listed, own=[b"INBOX."], foreign=[b"user.", b"shared.", b""])
+
+    assert {place.name: place.role for place in places(listing, NOBODY)} == {
+        "INBOX": Role.INBOX,
+        "INBOX.Junk E-mail": Role.SPAM,
+        "INBOX.Unerwünscht": Role.SPAM,
+    }
+
+
+def test_a_provider_s_whole_name_is_known_below_a_prefix(
+    facts: dict[str, ProviderFacts],
+) -> None:
+    listing = Listing([folder("INBOX.[Gmail]/Bin")], own=[b"INBOX."])
+
+    assert [place.role for place in places(listing, facts["gmail"])] == [Role.INBOX, Role.TRASH]
+
+
+def test_a_folder_within_the_spam_folder_holds_spam() -> None:
+    found = roles(
+        NOBODY,
+        folder("Unsolicited", "\\Junk"),
+        folder("Unsolicited/2026"),
+        folder("Unsolicited/2026/March"),
+        folder("Sent"),
+        folder("Sent/2026"),
+        folder("[Mail]", "\\Noselect"),
+        folder("[Mail]/Brand"),
+        folder("INBOX/Brand"),
+    )
+
+    assert found == {
+        "INBOX": Role.INBOX,
+        "Unsolicited": Role.SPAM,
+        "Unsolicited/2026": Role.SPAM,
+        "Unsolicited/2026/March": Role.SPAM,
+        "[Mail]/Brand": Role.OTHER,
+        "INBOX/Brand": Role.OTHER,
+    }
+
+
+@pytest.mark.parametrize("name", ["Courrier indésirable", "Courrier ind&AOk-sirable", "迷惑メール"])
+def test_a_name_may_come_in_utf_8_or_in_modified_utf_7(name: str) -> None:
+    (_, found) = places(Listing([folder(name)]), NOBODY)
+
+    assert (found.raw, found.role) == (name.encode(), Role.SPAM)
+
+
+def test_an_ampersand_in_utf_8_is_an_ampersand() -> None:
+    assert decode_name("Müll & Mehr -".encode()) == "Müll & Mehr -"
+    assert decode_name(b"A&-B &bad") == "A&B &bad"
+
+
+def test_every_folder_is_told_with_its_role_and_the_reason(
+    facts: dict[str, ProviderFacts],
+) -> None:
+    listing = Listing(
+        [
+            folder("INBOX"),
+            folder("Werbung", "\\Junk"),
+            folder("Bulk"),
+            folder("Corbeille"),
+            folder("Werbung/Alt"),
+            folder("Sent"),
+            folder("Archive", "\\Archive"),
+            folder("Brand"),
+            folder("All", "\\All"),
+            folder("~boss/INBOX"),
+        ],
+        foreign=[b"~boss/"],
+    )
+
+    assert [(s.name, s.role, s.why) for s in sights(listing, facts["yahoo"])] == [
+        ("INBOX", Role.INBOX, "it is the inbox"),
+        ("Bulk", Role.SPAM, "its name is one of Yahoo's names for spam"),
+        ("Werbung", Role.SPAM, "the server marks it \\Junk"),
+        ("Werbung/Alt", Role.SPAM, "it lies within Werbung, and the server marks that \\Junk"),
+        ("Corbeille", Role.TRASH, "its name is one of Yahoo's names for trash"),
+        ("Archive", Role.OTHER, "the server marks it \\Archive"),
+        ("Brand", Role.OTHER, "nothing tells what it is for: a rule may file mail into it"),
+        ("All", None, "the server marks it \\All: it shows mail that lies elsewhere"),
+        ("Sent", None, "its name means drafts, sent mail or all mail"),
+        ("~boss/INBOX", None, "the server says that it is shared, or another user's"),
+    ]
+
+
+def test_an_inbox_that_is_not_listed_is_told_all_the_same() -> None:
+    assert [s.name for s in sights(Listing([]), NOBODY)] == ["INBOX"]

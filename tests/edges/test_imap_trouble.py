@@ -301,7 +301,7 @@ def test_closing_never_raises(scripted: Start, mailbox: Open, wanted: Want) -> N
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     st.sampled_from(["LOGIN", "LIST", "EXAMINE", "UID SEARCH", "UID FETCH"]),
