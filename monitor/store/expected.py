@@ -104,7 +104,8 @@ def arrive(session: Session, test_id: int, *, received_at: datetime | None, now:
     The first time, all its copies count as handed over then, and their ladder begins. A copy
     that was received earlier still moves the test's time there. May be done twice.
     """
-    test = session.get_one(TestRow, test_id)
+    # Locked, as copies at several seeds may be found at the same moment.
+    test = session.get_one(TestRow, test_id, with_for_update=True, populate_existing=True)
     at = min(max(received_at or now, test.created_at), now)
     if has_arrived(session, test_id):
         test.send_at = min(test.send_at, at)
