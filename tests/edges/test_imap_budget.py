@@ -1,7 +1,7 @@
 """What one process asks of a provider at most, and how it rests when told "too many"."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -16,16 +16,29 @@ from monitor.mailboxes.budget import Budget
 from monitor.mailboxes.imap import ImapMailbox
 
 Start = Callable[..., Any]
+Open = Callable[..., ImapMailbox]
 Want = Callable[..., Wanted]
 
 FACTS = ProviderFacts("yahoo", "Yahoo", (), None, {})
 THROTTLED = b"TAG NO [LIMIT] LOGIN Rate limit hit\r\n"
 
 
-def seed(server: Any, budget: Budget, name: str = "a", facts: ProviderFacts = FACTS) -> ImapMailbox:
-    address = f"{name}@seed.example"
-    account = Account(address, facts.id, server.endpoint, address, "pw")
-    return ImapMailbox(account, facts, timeout_s=5, budget=budget)
+@pytest.fixture
+def seed() -> Iterator[Callable[..., ImapMailbox]]:
+    """Open mailboxes that share a budget; they are closed after the test."""
+    opened: list[ImapMailbox] = []
+
+    def open_(
+        server: Any, budget: Budget, name: str = "a", facts: ProviderFacts = FACTS
+    ) -> ImapMailbox:
+        address = f"{name}@seed.example"
+        account = Account(address, facts.id, server.endpoint, address, "pw")
+        opened.append(ImapMailbox(account, facts, timeout_s=5, budget=budget))
+        return opened[-1]
+
+    yield open_
+    for one in opened:
+        one.close()
 
 
 def refusal(mailbox: ImapMailbox, wanted: Wanted) -> MailboxBusyError:
@@ -35,7 +48,7 @@ def refusal(mailbox: ImapMailbox, wanted: Wanted) -> MailboxBusyError:
 
 
 def test_a_throttled_account_is_left_alone_longer_each_time(
-    scripted: Start, wanted: Want, clock: ManualClock
+    scripted: Start, seed: Open, wanted: Want, clock: ManualClock
 ) -> None:
     server = scripted({"LOGIN": THROTTLED})
     reader = seed(server, Budget(clock))
@@ -52,7 +65,7 @@ def test_a_throttled_account_is_left_alone_longer_each_time(
 
 
 def test_while_it_is_left_alone_nobody_connects(
-    scripted: Start, wanted: Want, clock: ManualClock
+    scripted: Start, seed: Open, wanted: Want, clock: ManualClock
 ) -> None:
     server = scripted({"LOGIN": THROTTLED})
     reader = seed(server, Budget(clock))
@@ -66,7 +79,9 @@ def test_while_it_is_left_alone_nobody_connects(
     assert server.connections == 1
 
 
-def test_a_good_answer_ends_the_streak(scripted: Start, wanted: Want, clock: ManualClock) -> None:
+def test_a_good_answer_ends_the_streak(
+    scripted: Start, seed: Open, wanted: Want, clock: ManualClock
+) -> None:
     server = scripted({"EXAMINE": b"TAG NO [UNAVAILABLE] Server busy\r\n"})
     reader, usual = seed(server, Budget(clock)), scripted({}).answers["EXAMINE"]
     refusal(reader, wanted())
@@ -80,7 +95,7 @@ def test_a_good_answer_ends_the_streak(scripted: Start, wanted: Want, clock: Man
 
 
 def test_one_throttled_account_does_not_hold_up_the_others_but_three_do(
-    scripted: Start, wanted: Want, clock: ManualClock
+    scripted: Start, seed: Open, wanted: Want, clock: ManualClock
 ) -> None:
     server, budget = scripted({"LOGIN": THROTTLED}), Budget(clock)
     for name in ("a", "b"):
@@ -101,7 +116,7 @@ def test_one_throttled_account_does_not_hold_up_the_others_but_three_do(
     [b"TAG NO [AUTHENTICATIONFAILED] no\r\n", b"TAG NO [INUSE] locked\r\n", b"* BYE bye\r\n"],
 )
 def test_other_trouble_is_no_throttling(
-    scripted: Start, wanted: Want, clock: ManualClock, answer: bytes
+    scripted: Start, seed: Open, wanted: Want, clock: ManualClock, answer: bytes
 ) -> None:
     server, budget = scripted({"LOGIN": answer}), Budget(clock)
     for _ in range(2):
@@ -112,7 +127,7 @@ def test_other_trouble_is_no_throttling(
 
 
 def test_a_kept_connection_gives_way_where_a_provider_allows_no_more(
-    scripted: Start, wanted: Want, clock: ManualClock
+    scripted: Start, seed: Open, wanted: Want, clock: ManualClock
 ) -> None:
     server, budget = scripted({}), Budget(clock)
     facts = replace(FACTS, connections=2)
@@ -123,12 +138,10 @@ def test_a_kept_connection_gives_way_where_a_provider_allows_no_more(
 
     assert [bool(reader.round_trips) for reader in readers] == [True, False, True]
     assert server.connections == 4
-    for reader in readers:
-        reader.close()
 
 
 def test_connections_of_one_account_are_limited_too(
-    scripted: Start, wanted: Want, clock: ManualClock
+    scripted: Start, seed: Open, wanted: Want, clock: ManualClock
 ) -> None:
     server, budget = scripted({}), Budget(clock)
     facts = replace(FACTS, account_connections=1)
@@ -138,12 +151,10 @@ def test_connections_of_one_account_are_limited_too(
         reader.look([wanted()])
 
     assert [bool(reader.round_trips) for reader in (first, second, other)] == [False, True, True]
-    for reader in (second, other):
-        reader.close()
 
 
 def test_a_connection_in_use_is_waited_for_and_not_for_ever(
-    scripted: Start, wanted: Want, clock: ManualClock
+    scripted: Start, seed: Open, wanted: Want, clock: ManualClock
 ) -> None:
     server, budget = scripted({"EXAMINE": b""}), Budget(clock, wait_s=0.05)
     facts = replace(FACTS, connections=1)
