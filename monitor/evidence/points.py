@@ -26,8 +26,11 @@ _LISTED = re.compile(r"(?<![\w.-])(-?\d{1,4}\.\d{1,4})\s{1,5}([A-Z][A-Z0-9_]{2,8
 _RSPAMD = re.compile(
     r"(?:[\w.-]{1,50}:\s{0,5})?(True|False)\s{0,5}\[\s{0,5}(\S{1,15})\s{0,5}/\s{0,5}(\S{1,15})\s{0,5}\]"
 )
-# Rspamd puts ";" between symbols, versions before 1.8 only a line break.
-_SYMBOL = re.compile(rf"[;\]]\s{{0,20}}([A-Za-z][A-Za-z0-9_]{{1,80}})\(({_POINTS})\)")
+# Rspamd puts ";" between symbols, versions before 1.8 only a line break. What stands in an
+# option, which may be a sender's words, is passed over with it.
+_SYMBOL = re.compile(
+    rf"(?<=[;\]])\s{{0,20}}([A-Za-z][A-Za-z0-9_]{{1,80}})\(({_POINTS})\)(?:\[[^\]]{{0,500}}\])?"
+)
 _REPORTED = re.compile(rf"(?<!\S)([A-Za-z][A-Za-z0-9_]{{1,80}})\(({_POINTS})\)")
 _BAR = re.compile(r"(?:\+{1,100}|-{1,100}|/)")
 
@@ -78,9 +81,7 @@ def rspamd(fields: Sequence[HeaderField]) -> Verdict | None:
     head = _RSPAMD.match(result)
     action = (first(fields, "X-Rspamd-Action") or "").strip().lower()[:50]
     status = first(fields, "X-Spam-Status") or ""
-    symbols = [*_SYMBOL.finditer(result)] or [
-        *_REPORTED.finditer(first(fields, "X-Rspamd-Report") or "")
-    ]
+    symbols = _symbols(result) or [*_REPORTED.finditer(first(fields, "X-Rspamd-Report") or "")]
     score = _score(head[2] if head else first(fields, "X-Rspamd-Score"))
     if score is None:
         score = _score(_parts(status).get("score"))
@@ -130,6 +131,12 @@ def _barracuda_judged(
     if is_spam:
         return Judged.SPAM
     return Judged.CLEAN if has_status else Judged.UNKNOWN
+
+
+def _symbols(result: str) -> list[re.Match[str]]:
+    """The symbols of X-Spamd-Result, all after the same kind of separator."""
+    found = [*_SYMBOL.finditer(result)]
+    return [one for one in found if result[one.start() - 1] == result[found[0].start() - 1]]
 
 
 def _is_rspamd(fields: Sequence[HeaderField]) -> bool:
