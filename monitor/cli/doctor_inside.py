@@ -18,6 +18,8 @@ from monitor.store.tables import RouteRow, SeedRow
 from monitor.store.verdict_tables import AlertRow
 
 LATE = timedelta(minutes=10)  # work that waits longer than this has no worker
+SHORT_KEY = 16  # characters
+SECTIONS = {"oauth": "oauth", "drop": "drops", "tenant": "tenants"}
 RECENT = timedelta(days=7)  # what failed before that is history, not something to mend
 
 
@@ -123,6 +125,30 @@ def _failing(failing: Sequence[SeedHealth], total: int) -> str:
     return f"{says}, the first since {since}. {why}"
 
 
+def _readers(session: Session, settings: Settings) -> Iterator[Finding]:
+    """Look whether the configuration holds what the seeds' readers need."""
+    configured = {
+        "oauth": set(settings.oauth),
+        "drop": set(settings.drops),
+        "tenant": set(settings.tenants),
+    }
+    seeds = session.exec(select(SeedRow)).all()
+    for column, known in configured.items():
+        lacking = {getattr(seed, column) for seed in seeds} - known - {""}
+        for name in sorted(lacking):
+            section = f"[{SECTIONS[column]}.{name}]"
+            yield wrong(section, "a seed needs it", "Add it to the configuration.")
+    key = settings.inbound.key.get_secret_value()
+    if not key and any(seed.reader == "inbound" for seed in seeds):
+        yield wrong("[inbound]", "a seed reports by web hook, which is closed", "Write its key.")
+    if 0 < len(key) < SHORT_KEY:
+        remedy = f"Take {SHORT_KEY} random characters or more."
+        yield doubtful("[inbound]", "its key is short enough to be guessed", remedy)
+    for name, drop in settings.drops.items():
+        if not drop.path.exists():
+            yield wrong(f"[drops.{name}]", f"{drop.path} is not there", "Check its path.")
+
+
 def _alerts(session: Session, _settings: Settings) -> Iterator[Finding]:
     since = SystemClock().now() - RECENT
     dead = session.exec(
@@ -142,5 +168,6 @@ _LOOKS: dict[str, Callable[[Session, Settings], Iterator[Finding]]] = {
     "worker": _queue,
     "work given up": _dead,
     "seeds": _seeds,
+    "readers": _readers,
     "alerts": _alerts,
 }

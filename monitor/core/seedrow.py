@@ -111,6 +111,8 @@ class _Row:
             )
         if reader == "gmail" and not self["oauth"]:
             raise self.error("oauth", f"is empty, but {reader} needs one. Name a configured oauth.")
+        if reader == "drop" and not self["drop"]:
+            raise self.error("drop", f"is empty, but {reader} needs one. Name a configured drop.")
 
     def address(self) -> str:
         try:

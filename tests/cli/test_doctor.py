@@ -13,9 +13,12 @@ import pytest
 from sqlmodel import Session
 
 from monitor.core.clock import SystemClock
+from monitor.core.errors import MailboxLockedError
 from monitor.core.incidents import Cause, State
 from monitor.lab.lab import Lab
+from monitor.store import seed_health
 from monitor.store.secrets import new_key
+from monitor.store.seed_health import Attempt
 from monitor.store.tables import OrganisationRow, RouteRow
 from monitor.store.verdict_tables import AlertRow, IncidentEventRow
 from monitor.store.work_tables import JobRow, JobState
@@ -297,6 +300,38 @@ def test_all_that_was_given_up_is_tried_again_but_not_twice(config: str, session
 @pytest.mark.parametrize(("args", "status"), [((), 2), (("1", "--all"), 2), (("77",), 1)])
 def test_what_to_try_again_must_be_named(config: str, args: tuple[str, ...], status: int) -> None:
     assert run("jobs", "revive", *args, "--config", config).exit_code == status
+
+
+def test_a_seed_that_cannot_be_read_is_told_with_since_when_why_and_what_to_do(
+    seeded: str, session: Session
+) -> None:
+    now = SystemClock().now()
+    error = MailboxLockedError("sign-in refused.", remedy="Make a new app password.")
+    for hours in (3, 1):
+        attempt = Attempt(1, now - timedelta(hours=hours), 0.1, error)
+        seed_health.record(session, attempt)
+    session.commit()
+    found = examined(seeded)["seeds"]
+    assert not found["ok"]
+    since = f"{now - timedelta(hours=3):%Y-%m-%d %H:%M} UTC"
+    assert f"1 of 2 cannot be read, the first since {since}" in found["says"]
+    assert "seed1@mail.example: sign-in refused. Make a new app password." in found["says"]
+
+
+def test_what_seeds_need_and_the_configuration_lacks_is_found(config: str, tmp_path: Path) -> None:
+    rows = (
+        "address,provider,reader,oauth,drop\na@mail.example,gmx,drop,,here\n"
+        "b@mail.example,gmx,imap,app,\nc@mail.example,gmx,inbound,,\n"
+        "d@mail.example,gmx,drop,,gone\n"
+    )
+    (tmp_path / "seeds.csv").write_text(rows)
+    assert run("seeds", "import", str(tmp_path / "seeds.csv"), "--config", config).exit_code == 0
+    with Path(config).open("a", encoding="utf-8") as file:
+        file.write('\n[drops.gone]\npath = "not/there"\n')
+    assert {"[drops.here]", "[drops.gone]", "[oauth.app]", "[inbound]"} <= wrongs(config)
+    setting(config, "inbound", 'key = "short"')
+    found = examined(config)["[inbound]"]
+    assert (found["ok"], "guessed" in found["says"]) == (True, True)
 
 
 def test_passwords_that_no_key_opens_are_found_and_reseal_says_so(seeded: str) -> None:

@@ -152,6 +152,12 @@ def test_a_graph_reader_needs_a_tenant() -> None:
     assert message == "tenant: '' is empty, but imap+graph needs one. Name a configured tenant."
 
 
+def test_the_reader_of_files_needs_a_drop() -> None:
+    (message,) = messages(b"address,reader\na@example.com,drop\n")
+    assert message == "drop: '' is empty, but drop needs one. Name a configured drop."
+    assert messages(b"address,reader,drop\na@example.com,drop,archive\n") == []
+
+
 def test_a_second_line_for_the_same_mailbox_is_refused() -> None:
     file = read_seed_list(b"address\nA@example.com\na@EXAMPLE.com\n")
 
