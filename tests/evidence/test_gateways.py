@@ -128,7 +128,8 @@ def test_rspamds_forms_of_exim_and_before_1_8_have_their_symbols_too() -> None:
 
 
 def test_what_a_sender_puts_into_a_symbols_options_is_no_symbol() -> None:
-    text = "X-Spamd-Result: default: False [1 / 15]; URL_X(1.00)[a; BAYES(9.0)[, x] BB(-9)]; CC(2.0)[]\n"
+    text = "X-Spamd-Result: default: False [1 / 15];\n"
+    text += " URL_X(1.00)[a; BAYES(9.0)[, x] BB(-9)]; CC(2.0)[]\n"
 
     assert only(text)["facts"]["symbols"] == {"URL_X": 1.0, "CC": 2.0}
 
