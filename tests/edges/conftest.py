@@ -1,18 +1,12 @@
 """Servers that say what a test wants, a relay that listens in, and a Dovecot of our own."""
 
 import contextlib
-import os
-import pwd
 import re
-import shutil
 import socket
 import ssl
-import subprocess
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 import trustme
@@ -22,6 +16,7 @@ from monitor.core.providers import parse_provider
 from monitor.core.seeds import Account, Endpoint, ProviderFacts, Security
 from monitor.mailboxes.imap import ImapMailbox
 from monitor.rendering import data_dir
+from tests.servers import dovecot as servers
 
 Answer = bytes | Callable[[bytes], bytes] | None
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -267,93 +262,11 @@ def ca_file(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(path)
 
 
-DOVECOT = """
-base_dir = {dir}/run
-state_dir = {dir}/state
-log_path = {dir}/dovecot.log
-{users}
-protocols = imap
-listen = 127.0.0.1
-ssl = no
-disable_plaintext_auth = no
-auth_mechanisms = plain
-first_valid_uid = 1
-mail_location = maildir:{dir}/mail/%n
-mail_home = {dir}/mail/%n
-mail_uid = {uid}
-mail_gid = {gid}
-passdb {{
-  driver = static
-  args = password=pw
-}}
-userdb {{
-  driver = static
-  args = uid={uid} gid={gid} home={dir}/mail/%n allow_all_users=yes
-}}
-namespace inbox {{
-  inbox = yes
-  separator = /
-  mailbox Unerwünscht {{
-    auto = create
-    special_use = \\Junk
-  }}
-  mailbox Quarantine {{
-    auto = create
-  }}
-  mailbox Sent {{
-    auto = create
-    special_use = \\Sent
-  }}
-}}
-service imap-login {{
-  chroot =
-  inet_listener imap {{
-    address = 127.0.0.1
-    port = {port}
-  }}
-  inet_listener imaps {{
-    port = 0
-  }}
-}}
-service anvil {{
-  chroot =
-}}
-"""
-
-
 @pytest.fixture
 def dovecot() -> Iterator[Endpoint]:
     """Dovecot 2.3, for as long as the test; everybody's password is pw."""
-    program = shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    assert program, "Dovecot is missing: install dovecot-imapd (version 2.3)"
-    # A socket's path must stay short, and its parents open to the user that it runs as.
-    with tempfile.TemporaryDirectory(prefix="dovecot-") as name:
-        folder = Path(name)
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
-        config = _dovecot_config(folder, port)
-        subprocess.run([program, "-c", config], check=True)  # returns once it listens
-        try:
-            yield Endpoint("127.0.0.1", port, Security.PLAIN)
-        finally:
-            subprocess.run([program, "-c", config, "stop"], check=True)
-
-
-def _dovecot_config(folder: Path, port: int) -> Path:
-    is_root = os.getuid() == 0
-    owner = pwd.getpwnam("nobody") if is_root else pwd.getpwuid(os.getuid())
-    keys = ("default_internal_user", "default_login_user")
-    users = "" if is_root else "\n".join(f"{key} = {owner.pw_name}" for key in keys)
-    folder.chmod(0o755)
-    for name in ("run", "state", "mail"):
-        (folder / name).mkdir()
-    os.chown(folder / "mail", owner.pw_uid, owner.pw_gid)
-    config = folder / "dovecot.conf"
-    config.write_text(
-        DOVECOT.format(dir=folder, users=users, uid=owner.pw_uid, gid=owner.pw_gid, port=port),
-        encoding="utf-8",
-    )
-    return config
+    with servers.dovecot({"Unerwünscht": "\\Junk", "Quarantine": "", "Sent": "\\Sent"}) as server:
+        yield server.endpoint
 
 
 class ScriptedHttp:
