@@ -214,7 +214,7 @@ def _candidate(key: str, message: Row) -> Candidate | None:
 
 def _headers(message: Row) -> bytes:
     payload = message.get("payload")
-    found = rows(payload.get("headers")) if isinstance(payload, dict) else []
+    found = listed(NAME, payload if isinstance(payload, dict) else {}, "headers")
     return header_block((text(row, "name"), text(row, "value")) for row in found)
 
 

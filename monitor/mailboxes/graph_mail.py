@@ -27,7 +27,16 @@ from monitor.mailboxes.candidates import (
 )
 from monitor.mailboxes.graph import GraphTenant
 from monitor.mailboxes.graph_batch import PREFER, batch, encoded
-from monitor.mailboxes.http_mail import MailService, MailTalk, Row, is_gone, listed, rows, text
+from monitor.mailboxes.http_mail import (
+    MailService,
+    MailTalk,
+    Row,
+    is_gone,
+    listed,
+    rows,
+    shown,
+    text,
+)
 from monitor.tenant import NAME, graph_address
 
 BASE_URL = "https://graph.microsoft.com"
@@ -141,7 +150,7 @@ class GraphMailbox:
                 continue
             talk.check_part(answer.as_http)
             folders[text(answer.body, "id")] = Folder(
-                text(answer.body, "displayName") or name, _WELL_KNOWN[name]
+                shown(text(answer.body, "displayName")) or name, _WELL_KNOWN[name]
             )
         self._folders = folders
 
@@ -210,7 +219,7 @@ class GraphMailbox:
             answer = talk.known(self._ask(path))
             if answer is None:
                 return None
-            self._folders[key] = Folder(text(answer, "displayName") or "folder", Role.OTHER)
+            self._folders[key] = Folder(shown(text(answer, "displayName")) or "folder", Role.OTHER)
         return self._folders[key]
 
     def _id_of(self, talk: MailTalk, message_id: str) -> str | None:

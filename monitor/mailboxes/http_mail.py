@@ -29,6 +29,7 @@ from monitor.tenant import RefusedError
 Row: TypeAlias = dict[str, Json]
 
 # Worth another try, though most of them say that we did something wrong.
+MAX_NAME = 200  # characters of a folder's name
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 BUSY = frozenset({408, 409, 423, 425, 429})
 
@@ -192,5 +193,11 @@ def listed(name: str, answer: Row, key: str) -> list[Row]:
 
 
 def text(row: Row, key: str) -> str:
+    """Return a text; "" if it is none. What is no text within one becomes a question mark."""
     value = row.get(key)
-    return value.strip() if isinstance(value, str) else ""
+    return value.strip().encode("utf-8", "replace").decode() if isinstance(value, str) else ""
+
+
+def shown(name: str) -> str:
+    """Return a name for people: cut, and without what would not print."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name[:MAX_NAME])

@@ -22,7 +22,15 @@ from monitor.mailboxes.candidates import (
     moment,
 )
 from monitor.mailboxes.folders import ORDER
-from monitor.mailboxes.http_mail import FixedToken, MailService, MailTalk, Row, listed, rows, text
+from monitor.mailboxes.http_mail import (
+    FixedToken,
+    MailService,
+    MailTalk,
+    Row,
+    listed,
+    shown,
+    text,
+)
 from monitor.mailboxes.jmap_calls import PAGE, folders_call, read_calls, search_calls
 from monitor.mailboxes.jmap_session import CORE, MAIL, Session, session_at
 
@@ -108,27 +116,41 @@ class JmapMailbox:
             talk, session, [folders_call(session), *search_calls(session, wanted, 0)]
         )
         folders = {text(row, "id"): row for row in self._listed(answers["m"], "list")}
-        more, unsure = self._more(talk, session, wanted, answers["q"])
-        messages = [*self._listed(answers["e"], "list"), *more]
+        messages = self._messages(answers)
+        unsure = self._more(talk, session, wanted, answers["q"], messages)
         return choose(_candidates(messages, folders), wanted), unsure
 
     def _more(
-        self, talk: MailTalk, session: Session, wanted: Sequence[Wanted], first: Row
-    ) -> tuple[list[Row], str]:
-        """Return the pages of a search after the first one, and whether there are still more."""
-        messages: list[Row] = []
-        got, position = self._ids(first), 0
+        self,
+        talk: MailTalk,
+        session: Session,
+        wanted: Sequence[Wanted],
+        page: Row,
+        messages: list[Row],
+    ) -> str:
+        """Add the pages of a search after the first one; say so if there are still more."""
+        position = 0
         for _ in range(MAX_PAGES):
-            position += len(got)
+            got = len(self._ids(page))
+            position += got
             # A server may give less than was asked for (RFC 8620 section 5.5); it says so.
-            size = first.get("limit")
+            size = page.get("limit")
             full = size if isinstance(size, int) and 0 < size < PAGE else PAGE
-            if len(got) < full:
-                return messages, ""
+            if got < full:
+                return ""
             answers = self._asked(talk, session, search_calls(session, wanted, position))
-            first, got = answers["q"], self._ids(answers["q"])
-            messages += self._listed(answers["e"], "list")
-        return messages, "more messages bear the marks of our copies than are compared."
+            page = answers["q"]
+            messages += self._messages(answers)
+        return "more messages bear the marks of our copies than are compared."
+
+    def _messages(self, answers: Mapping[str, Row]) -> list[Row]:
+        """Return what a search found. Each must be told of, if only that it is gone meanwhile."""
+        messages = self._listed(answers["e"], "list")
+        gone = answers["e"].get("notFound")
+        told = [row.get("id") for row in messages] + (gone if isinstance(gone, list) else [])
+        if any(key not in told for key in self._ids(answers["q"])):
+            raise MailboxBusyError(f"{self._mail.service.name} keeps back what its search found.")
+        return messages
 
     def _signed_in(self, talk: MailTalk) -> Session:
         if self._session is None:
@@ -238,10 +260,11 @@ def _candidate(message: Row, folders: Mapping[str, Row]) -> Candidate | None:
     if not received:
         return None
     place = min(received, key=lambda one: ORDER.index(_role(one)))
-    pairs = ((text(row, "name"), text(row, "value")) for row in rows(message.get("headers")))
+    headers = listed("the JMAP server", message, "headers")
+    pairs = ((text(row, "name"), text(row, "value")) for row in headers)
     return Candidate(
         key=key,
-        folder=text(place, "name") or "folder",
+        folder=shown(text(place, "name")) or "folder",
         role=_role(place),
         headers=header_block(pairs),
         received_at=moment(message.get("receivedAt")),

@@ -17,6 +17,7 @@ from tests.edges.strict_http import TROUBLE, Asked, FaultError, Reply, StrictSer
 
 SENT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 CAME = datetime(2026, 3, 2, 8, 0, 5, tzinfo=UTC)
+JSON = {"Content-Type": "application/json"}
 MESSAGES = "/gmail/v1/users/me/messages"
 
 
@@ -293,6 +294,31 @@ def test_an_answer_that_affirms_nothing_never_means_missing(
 
     with pytest.raises(MailboxBusyError):
         gmail.look(wanted(1))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": "another"},
+        {"payload": None},
+        {"payload": {"headers": "x"}},
+        {"payload": {}},
+    ],
+)
+def test_a_message_that_makes_no_sense_never_means_missing(
+    gmail: Gmail, change: dict[str, object]
+) -> None:
+    message = {"id": "a", "labelIds": ["INBOX"], "payload": {"headers": []}} | change
+    gmail.service.faults = [Reply({"messages": [{"id": "a"}]}), Reply(message)]
+
+    with pytest.raises(MailboxBusyError, match="makes no sense"):
+        gmail.look(wanted(1))
+
+
+def test_an_id_that_is_no_text_breaks_nothing(gmail: Gmail) -> None:
+    gmail.service.faults = [Reply(b'{"messages": [{"id": "\\ud800"}]}', 200, JSON)]
+
+    assert gmail.look(wanted(1)) == []
 
 
 def test_looking_for_nothing_proves_the_mailbox(gmail: Gmail) -> None:

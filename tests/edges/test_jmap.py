@@ -352,6 +352,16 @@ def test_an_answer_that_affirms_nothing_never_means_missing(
             ["Email/query", {"ids": ["M1"]}, "q"],
             ["Email/get", {"list": [{}]}, "e"],
         ],
+        [
+            ["Mailbox/get", {"list": []}, "m"],
+            ["Email/query", {"ids": ["M1"]}, "q"],
+            ["Email/get", {"list": []}, "e"],
+        ],
+        [
+            ["Mailbox/get", {"list": []}, "m"],
+            ["Email/query", {"ids": ["M1"]}, "q"],
+            ["Email/get", {"list": [{"id": "M1", "mailboxIds": {"P1": True}}]}, "e"],
+        ],
     ],
 )
 def test_responses_that_make_no_sense_never_mean_missing(jmap: Jmap, responses: object) -> None:
@@ -360,6 +370,18 @@ def test_responses_that_make_no_sense_never_mean_missing(jmap: Jmap, responses: 
 
     with pytest.raises(MailboxBusyError):
         jmap.look(wanted(1))
+
+
+def test_a_message_that_goes_away_between_search_and_fetch_is_nowhere(jmap: Jmap) -> None:
+    jmap.look()
+    told = [
+        ["Mailbox/get", {"list": []}, "m"],
+        ["Email/query", {"ids": ["M1"]}, "q"],
+        ["Email/get", {"list": [], "notFound": ["M1"]}, "e"],
+    ]
+    jmap.service.faults = [Reply({"methodResponses": told, "sessionState": "s1"})]
+
+    assert jmap.look(wanted(1)) == []
 
 
 def test_a_limit_of_rate_means_later(jmap: Jmap) -> None:
