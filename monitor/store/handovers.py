@@ -1,15 +1,21 @@
 """Attempts to hand copies over. The row is there before the attempt is made."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import exists, insert, update
-from sqlmodel import Session, col, select
+from sqlalchemy import exists, func, insert, update
+from sqlalchemy import select as sql_select
+from sqlmodel import Session, SQLModel, col, select
 
 from monitor.core.campaigns import Handover, Outcome
 from monitor.store.columns import saved
-from monitor.store.tables import CopyRow, HandoverRow, SeedRow, SightingRow, TestRow
+from monitor.store.tables import CopyRow, HandoverRow, SightingRow
+
+# A test may have ten thousand copies, so these go without the ORM.
+COPY, HANDOVER, SEED, TEST = (
+    SQLModel.metadata.tables[name] for name in ("copy", "handover", "seed", "placement_test")
+)
 
 # An attempt with one of these outcomes is the last: the copy is out, or refused, or
 # nobody can tell (a second copy would be worse than none).
@@ -31,30 +37,25 @@ class OwedCopy:
 
 def owed(session: Session, test_id: int, provider: str) -> list[OwedCopy]:
     """Return the copies of a test at a provider that still have to be handed over."""
-    copies = session.exec(
-        select(CopyRow, SeedRow, TestRow.send_at)
-        .join(SeedRow, col(SeedRow.id) == col(CopyRow.seed_id))
-        .join(TestRow, col(TestRow.id) == col(CopyRow.test_id))
-        .where(col(CopyRow.test_id) == test_id, col(CopyRow.provider) == provider)
-        .order_by(col(CopyRow.id))
-    ).all()
-    attempts = _attempts(session, [saved(copy.id) for copy, _, _ in copies])
-    found = []
-    for copy, seed, send_at in copies:
-        tried = attempts.get(saved(copy.id), [])
-        if not any(attempt.outcome in FINAL for attempt in tried):
-            found.append(
-                OwedCopy(
-                    saved(copy.id),
-                    copy.seed_id,
-                    seed.address,
-                    copy.message_id,
-                    attempts=len(tried),
-                    leaves_at=copy.send_after or send_at,
-                    tried_at=tried[-1].finished_at if tried else None,
-                )
-            )
-    return found
+    is_out = exists().where(HANDOVER.c.copy_id == COPY.c.id, HANDOVER.c.outcome.in_(FINAL))
+    rows = session.execute(
+        sql_select(
+            COPY.c.id,
+            COPY.c.seed_id,
+            SEED.c.address,
+            COPY.c.message_id,
+            func.count(HANDOVER.c.id),
+            func.coalesce(COPY.c.send_after, TEST.c.send_at),
+            func.max(HANDOVER.c.finished_at, type_=HANDOVER.c.finished_at.type),
+        )
+        .join(SEED, SEED.c.id == COPY.c.seed_id)
+        .join(TEST, TEST.c.id == COPY.c.test_id)
+        .outerjoin(HANDOVER, HANDOVER.c.copy_id == COPY.c.id)
+        .where(COPY.c.test_id == test_id, COPY.c.provider == provider, ~is_out.correlate(COPY))
+        .group_by(COPY.c.id, SEED.c.id, TEST.c.id)
+        .order_by(COPY.c.id)
+    )
+    return [OwedCopy(*row) for row in rows]
 
 
 def resolve_doubts(session: Session, test_id: int, provider: str, *, now: datetime) -> None:
@@ -85,16 +86,14 @@ def begin(session: Session, copies: Sequence[OwedCopy], *, now: datetime) -> lis
     The caller commits before they are made. Core statements, here and in `finish`: this is
     done for every copy, and a commit makes the ORM forget its objects.
     """
-    return [
-        saved(
-            session.execute(
-                insert(HandoverRow)
-                .values(copy_id=copy.copy_id, attempt=copy.attempts + 1, started_at=now)
-                .returning(col(HandoverRow.id))
-            ).scalar_one()
-        )
-        for copy in copies
-    ]
+    written = session.execute(
+        insert(HandoverRow).returning(col(HandoverRow.id), sort_by_parameter_order=True),
+        [
+            {"copy_id": copy.copy_id, "attempt": copy.attempts + 1, "started_at": now}
+            for copy in copies
+        ],
+    )
+    return [saved(row) for row in written.scalars()]
 
 
 def finish(session: Session, attempt_id: int, handover: Handover, *, now: datetime) -> None:
@@ -134,15 +133,3 @@ def unwatched(session: Session, test_id: int, provider: str) -> list[int]:
             .order_by(col(CopyRow.id))
         ).all()
     )
-
-
-def _attempts(session: Session, copy_ids: Iterable[int]) -> dict[int, list[HandoverRow]]:
-    found: dict[int, list[HandoverRow]] = {}
-    rows = session.exec(
-        select(HandoverRow)
-        .where(col(HandoverRow.copy_id).in_(list(copy_ids)))
-        .order_by(col(HandoverRow.attempt))
-    )
-    for row in rows:
-        found.setdefault(row.copy_id, []).append(row)
-    return found
