@@ -14,7 +14,7 @@ Item: TypeAlias = "bytes | tuple[Item, ...] | None"
 MAX_DEPTH = 12  # of nested lists
 MAX_TEXT = 200  # characters of a server's words that we repeat
 MAX_UID = 2**32 - 1
-MAX_FOUND = 200_000  # numbers of one answer, the highest ones
+MAX_FOUND = 200_000  # numbers of one answer, the last ones
 
 # A parenthesis, a quoted string, an atom (which may hold a section with blanks, as in
 # BODY[HEADER.FIELDS (TO)]<0>), or a quote that nobody closes. Bounded: no part of it
@@ -200,7 +200,7 @@ def found_uids(response: Response) -> list[int]:
 
 
 def numbers(sequence: bytes) -> list[int]:
-    """Return the numbers of a sequence set such as 1:3,7 in order; of very many the highest."""
+    """Return the numbers of a sequence set such as 1:3,7 in order; of very many the last."""
     found: set[int] = set()
     for part in reversed(sequence.split(b",")):
         low, _, high = part.partition(b":")

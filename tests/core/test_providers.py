@@ -45,6 +45,9 @@ def test_all_facts_of_a_file_are_read() -> None:
         host = "imap.acme.example"
         port = 143
         security = "starttls"
+        serial = true
+        connections = 20
+        account_connections = 5
         [folders]
         spam = ["Spam", "Unerwünscht"]
         trash = ["Bin"]
@@ -64,6 +67,9 @@ def test_all_facts_of_a_file_are_read() -> None:
         report_form="https://acme.example/report",
         link_hosts=("safe.acme.example",),
         business=True,
+        serial=True,
+        connections=20,
+        account_connections=5,
     )
 
 
@@ -89,6 +95,14 @@ def test_all_facts_of_a_file_are_read() -> None:
         ("mx = [1]", "acme.mx: '[1]' holds more than texts. Write a list of texts."),
         ("name = 3", "acme.name: '3' is of the wrong kind. Write a text."),
         ('business = "no"', "acme.business: 'no' is of the wrong kind. Write true or false."),
+        (
+            '[imap]\nhost = "x"\nconnections = 0.5',
+            "acme.imap.connections: '0.5' is not a number. Write a number from 1 to 10000.",
+        ),
+        (
+            '[imap]\nhost = "x"\nserial = 1',
+            "acme.imap.serial: '1' is of the wrong kind. Write true or false.",
+        ),
         ("imap = 3", "acme.imap: '3' is of the wrong kind. Write a table."),
     ],
 )

@@ -163,3 +163,64 @@ def test_a_hostile_line_takes_no_more_than_seconds(piece: bytes) -> None:
 @given(st.binary(max_size=100))
 def test_no_bytes_make_a_name_unreadable(raw: bytes) -> None:
     assert decode_name(raw).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("line", "uids"),
+    [
+        (b'* ESEARCH (TAG "S5") UID ALL 2,10:12', [2, 10, 11, 12]),
+        (b'* ESEARCH (TAG "S5") UID COUNT 2 ALL 3:1', [1, 2, 3]),
+        (b'* ESEARCH (TAG "S5") UID', []),
+        (b"* ESEARCH UID ALL", []),
+        (b"* ESEARCH (TAG (x)) ALL 1:x,0:4,*,,7", [7]),
+        (b"* SEARCH 4 2 x", [4, 2]),
+    ],
+)
+def test_the_numbers_of_a_search_come_one_by_one_or_in_ranges(line: bytes, uids: list[int]) -> None:
+    assert wire.found_uids(wire.parse([line])) == uids
+
+
+def test_of_four_thousand_million_numbers_only_the_last_are_taken() -> None:
+    """A hostile range must cost neither memory nor time."""
+    uids = wire.found_uids(wire.parse([b"* ESEARCH UID ALL 1:3,1:4294967295"]))
+
+    assert len(uids) == wire.MAX_FOUND
+    assert (uids[0], uids[-1]) == (4294967295 - wire.MAX_FOUND + 1, 4294967295)
+
+
+def test_an_extended_answer_says_which_command_it_answers() -> None:
+    assert wire.parse([b'* ESEARCH (TAG "S5") UID ALL 2']).about == "S5"
+    assert wire.parse([b"* ESEARCH (TAG) UID ALL 2"]).about == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "own", "foreign"),
+    [
+        (b'* NAMESPACE (("" "/")) NIL NIL', [b""], []),
+        (
+            b'* NAMESPACE (("INBOX." ".")("" "/")) (("user." ".")) (("shared." ".") ("#p" NIL))',
+            [b"INBOX.", b""],
+            [b"user.", b"shared.", b"#p"],
+        ),
+        (b"* NAMESPACE", [], []),
+        (b"* NAMESPACE x (y) ((NIL))", [], []),
+    ],
+)
+def test_namespaces_are_told_apart(line: bytes, own: list[bytes], foreign: list[bytes]) -> None:
+    assert wire.namespaces(wire.parse([line])) == (own, foreign)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (
+            b'* STATUS "a b" (MESSAGES 5 UIDNEXT 7 UIDVALIDITY 99)',
+            (b"a b", wire.Counts("99", 7, 5)),
+        ),
+        (b"* STATUS x (MESSAGES 5)", (b"x", None)),
+        (b"* STATUS x ((MESSAGES) 5 UIDNEXT)", (b"x", None)),
+        (b"* STATUS", (b"", None)),
+    ],
+)
+def test_counts_are_understood_or_left(line: bytes, told: tuple[bytes, wire.Counts | None]) -> None:
+    assert wire.counts(wire.parse([line])) == told
