@@ -51,7 +51,6 @@ _UNDERSTOOD = (
 # Fields by which a filter's mark is told, for marks that anybody on the way may have left.
 _MARKS = {
     "spamassassin": ("x-spam-",),
-    "fastmail": ("x-spam-",),
     "spam-flag": ("x-spam-flag",),
     "rspamd": ("x-rspamd-", "x-spamd-"),
     "barracuda": ("x-barracuda-",),
@@ -63,6 +62,7 @@ _MARKS = {
 _OWN_MARKS = {"gmail": "google", "yahoo": "yahoo", "icloud": "icloud", "gmx": "gmx"} | {
     "microsoft": "microsoft",
     "proton": "proton",
+    "fastmail": "fastmail",
 }
 _PERSONAL = {
     "google": ("gmail.com", "googlemail.com"),
@@ -105,14 +105,18 @@ def facts(headers: bytes, provider: str, trusted: Collection[str] = ()) -> dict[
     edge = hops.boundary(chain)
     own = family if family in hops.DOMAINS else None
     found = _verdicts(block, family)
+    filters = [_told(verdict, _standing(verdict, block, edge, family)) for verdict in found]
     return {
         "receiver": receiver,
         "authentication": asdict(authres.believed(block, edge, own, trusted)),
         "authentication_claimed": _claimed(block, edge, own, trusted),
-        "filters": [_told(verdict, _standing(verdict, block, edge, family)) for verdict in found],
+        "filters": filters,
         "hops": hops.told(chain),
         "transit_s": hops.transit_s(chain),
-        "contaminated": any(verdict.facts.get("contaminated") is True for verdict in found),
+        "contaminated": any(
+            one["facts"].get("contaminated") is True and one["standing"] == "receiver"
+            for one in filters
+        ),
         "arc": arc.told(arc.read(block)),
         "unknown": _unknown(block, found),
     }

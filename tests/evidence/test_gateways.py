@@ -140,6 +140,11 @@ def test_a_sender_in_fastmails_address_book_is_contaminated() -> None:
     assert found["contaminated"] is True
 
 
+def test_another_provider_than_fastmail_is_not_contaminated_by_its_mark() -> None:
+    assert facts(b"X-Spam-known-sender: yes\r\n", "gmail")["contaminated"] is False
+    assert facts(b"X-Spam-known-sender: yes\r\n", "fastmail")["contaminated"] is True
+
+
 RECEIVED = "Received: from a.example (a.example [8.8.8.8]) by mx.corp.example (Postfix); x\n"
 
 
