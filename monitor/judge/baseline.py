@@ -40,6 +40,7 @@ class Baseline:
     """
 
     shares: dict[tuple[str, str], Share] = field(default_factory=dict)
+    _providers: int = -1  # not counted yet
 
     def expected(self, sender: str, provider: str) -> float:
         """Usual share of bad copies of *sender* at *provider*."""
@@ -49,14 +50,26 @@ class Baseline:
         guess = 1 / (1 + math.exp(_logit(everyone) - _logit(here) - _logit(theirs)))
         return min(MOST_BAD, max(LEAST_BAD, self._shrunk(sender, provider, guess, SHRINK)))
 
+    @property
+    def providers(self) -> int:
+        """How many providers have been heard of."""
+        if self._providers < 0:
+            self._providers = len({provider for _, provider in self.shares if provider})
+        return self._providers
+
     def learn(self, sender: str, provider: str, bad: float, total: float, at: float) -> None:
         """Add copies, weighted by how sure it is that they met nothing unusual."""
         for key in (("", ""), ("", provider), (sender, ""), (sender, provider)):
-            self.shares.setdefault(key, Share(at=at)).add(bad, total, at)
+            share = self.shares.get(key)
+            if share is None:
+                share = self.shares[key] = Share(at=at)
+                self._providers = -1
+            share.add(bad, total, at)
 
     def forget(self, now: float) -> None:
         """Drop senders and providers that have been silent for three months."""
         self.shares = {k: s for k, s in self.shares.items() if now - s.at < FORGET_H}
+        self._providers = -1
 
     def _shrunk(self, sender: str, provider: str, guess: float, weight: float) -> float:
         share = self.shares.get((sender, provider))

@@ -1,7 +1,6 @@
 """A case: one incident as the judge keeps it, and how its state changes."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +9,7 @@ from monitor.judge import trend
 from monitor.judge.claims import Claim, Family, Suspicion
 from monitor.judge.clusters import Cluster
 from monitor.judge.lines import Line
-from monitor.judge.trend import Scene, Sign, Start, Turn
+from monitor.judge.trend import Scene, Signs, Start, Turn
 
 # An incident ends once in two days or so; that it ended within the last two hours has a
 # prior of 1 in 24. Odds of 9 to 1 after that take log(9) + log(24) nats: three good
@@ -67,13 +66,22 @@ class Case:
     def is_open(self) -> bool:
         return self.state is not State.CLOSED
 
+    @property
+    def may_turn(self) -> bool:
+        """Can mail that is where it was, only older, say anything for or against this?"""
+        return self.by_removal or self.state is State.RECOVERING
+
+    @property
+    def explains_any(self) -> bool:
+        return self.claim.family in {Family.PROVIDER, Family.COMMON}
+
     def explains(self, cluster: Cluster) -> float:
         """Probability that this incident is why *cluster* is bad, if it is.
 
         A sender's own trouble is not an incident of this kind: each provider's filter
         for the sender accounts for it.
         """
-        if self.claim.family not in {Family.PROVIDER, Family.COMMON}:
+        if not self.explains_any:
             return 0.0
         latest = cluster.at if cluster.moved is None else max(cluster.at, cluster.moved)
         if self.claim.family is Family.COMMON and not cluster.is_widely_bad:
@@ -89,14 +97,13 @@ class Case:
         self.hit, self.told = [], 0
         self.name_victims(scene.found)
 
-    def name_victims(self, found: Iterable[Sign]) -> bool:
+    def name_victims(self, found: Signs) -> bool:
         """Bring up to date who is hit; True if somebody is who has not been named yet."""
-        known = list(found)
         until = math.inf if self.healed is None else self.healed
-        hit = trend.victims(known, self.start.high, until)
+        hit = trend.victims(found, self.start.high, until)
         self.hit += [sender for sender in hit if sender not in self.hit]
-        lost = (s for s in known if s.loss > 0 and self.start.high <= s.at < until)
-        self.tests |= dict.fromkeys(s.cluster.test for s in lost)
+        lost = (found.loss > 0) & (found.at >= self.start.high) & (found.at < until)
+        self.tests |= dict.fromkeys(found.where(lost).tests)
         self.tests = dict.fromkeys(list(self.tests)[:MOST_TESTS])
         return len(self.hit) > self.told
 

@@ -60,9 +60,14 @@ class Claim:
             return False
         return self.has_feature(cluster)
 
+    @property
+    def wanted(self) -> str | None:
+        """The feature that this claim is about, if it is about one."""
+        return f"{ESP}{self.esp}" if self.esp is not None else self.feature
+
     def has_feature(self, cluster: Cluster) -> bool:
         """Does *cluster* carry what this claim is about, if it is about a feature at all?"""
-        wanted = f"{ESP}{self.esp}" if self.esp is not None else self.feature
+        wanted = self.wanted
         if wanted is None or wanted in cluster.features:
             return True
         return wanted.startswith(REGION) and wanted.removeprefix(REGION) in cluster.regional

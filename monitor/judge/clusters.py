@@ -41,6 +41,7 @@ _PLACEMENT = {
     Fate.REJECTED: Placement.REJECTED,
     Fate.REMOVED: Placement.REMOVED,
 }
+WAYS_LOST = (Fate.SPAM, Fate.QUARANTINE, Fate.MISSING, Fate.REJECTED)
 _FATE = {placement: fate for fate, placement in _PLACEMENT.items()} | {Placement.TAB: Fate.ARRIVED}
 
 
@@ -91,24 +92,6 @@ class Change:
 
 
 @dataclass(slots=True)
-class Balance:
-    """What the clusters of one test say together about its failing everywhere."""
-
-    odds: float = 0.0  # log odds before any cluster is seen
-    clusters: "dict[str, Cluster]" = field(default_factory=dict)  # by provider
-    is_current: bool = False
-    arrivals: float = 0.0
-    removals: float = 0.0
-
-    def weigh(self) -> None:
-        """Bring the sums up to date, if a cluster has changed."""
-        if not self.is_current:
-            self.arrivals = sum(c.arrival_says for c in self.clusters.values())
-            self.removals = sum(c.removal_says for c in self.clusters.values())
-            self.is_current = True
-
-
-@dataclass(slots=True)
 class Cluster:
     """Hours are counted from the Unix epoch."""
 
@@ -135,8 +118,14 @@ class Cluster:
     explained: dict[str, float] = field(default_factory=dict)  # by incident: probability
     arrival_says: float = 0.0  # log ratio for its campaign failing everywhere, ...
     removal_says: float = 0.0  # ... or being removed everywhere
-    balance: Balance = field(default_factory=Balance)  # of its test
     unexplained: float = 0.0  # log odds of trouble, beyond what the known incidents explain
+    known: float = 0.0  # probability that a known incident did it
+    # From the other clusters of its test: log odds that its campaign fails, or is removed,
+    # wherever it goes; and whether it does fail at half of the other providers or more.
+    everywhere_odds: float = 0.0
+    removed_odds: float = REMOVED_EVERYWHERE_ODDS
+    is_widely_bad: bool = False
+    row: int = -1  # in the table
 
     @property
     def is_blind(self) -> bool:
@@ -159,8 +148,10 @@ class Cluster:
         seen = list(observation.placements.items())[:MOST_COPIES]
         decided, moved = [], False
         for name, placement in seen:
-            seed = name[:LONGEST]
+            seed = name if len(name) <= LONGEST else name[:LONGEST]
             before = self.fates.get(seed)
+            if before is not None and _FATE.get(placement) is before:
+                continue
             after = follow(before, placement, is_earlier=is_earlier)
             if after is None or after is before:
                 continue
@@ -203,10 +194,18 @@ class Cluster:
 
     def weigh(self) -> None:
         """Work out what this cluster says beyond what the known incidents explain."""
-        self.balance.is_current = False
+        self.known = max(self.explained.values(), default=0.0)
         self.unexplained = self.beyond(self.loss())
         self.arrival_says = 0.0 if self.arrival is None else self.beyond(self.arrival.everywhere)
         self.removal_says = 0.0 if self.removal is None else self.beyond(self.removal.everywhere)
+
+    @property
+    def way(self) -> Fate | None:
+        """The way in which most of its copies were lost, if it is bad; the commonest first."""
+        if self.arrival is None or not self.arrival.is_bad:
+            return None
+        fates = list(self.fates.values())
+        return max(WAYS_LOST, key=fates.count)
 
     def loss(self, fails_everywhere: float = 0.0, *, partial: bool = False) -> float:
         """Log odds, bare of any prior, that an incident hit this cluster, now or later.
@@ -221,36 +220,9 @@ class Cluster:
             return on_arrival
         return max(on_arrival, self.both.loss(fails_everywhere, partial=partial))
 
-    @property
-    def everywhere_odds(self) -> float:
-        """Log odds, from the other providers, that its campaign fails wherever it goes."""
-        self.balance.weigh()
-        return self.balance.odds + self.balance.arrivals - self.arrival_says
-
-    @property
-    def removed_odds(self) -> float:
-        """Log odds, from the other providers, that its campaign is removed everywhere."""
-        self.balance.weigh()
-        return REMOVED_EVERYWHERE_ODDS + self.balance.removals - self.removal_says
-
-    @property
-    def fails_everywhere(self) -> float:
-        return likelihood.probability(self.everywhere_odds)
-
-    @property
-    def is_widely_bad(self) -> bool:
-        """Does its campaign fail at other providers as well, at half of them or more?"""
-        others = [c for c in self.balance.clusters.values() if c is not self and c.arrival]
-        return 2 * sum(c.is_bad for c in others) >= max(2, len(others))
-
-    def beyond(self, loss: float, *, beside: str = "") -> float:
-        """What is left of *loss*, log odds of trouble, beyond what known incidents explain.
-
-        Args:
-            beside: an incident that is being judged, and so must not explain anything.
-        """
-        known = max((r for name, r in self.explained.items() if name != beside), default=0.0)
-        return loss - likelihood.mixed(known, loss, 0.0) if known else loss
+    def beyond(self, loss: float) -> float:
+        """What is left of *loss*, log odds of trouble, beyond what known incidents explain."""
+        return loss - likelihood.mixed(self.known, loss, 0.0) if self.known else loss
 
     def snapshot(self) -> list[Any]:
         return [

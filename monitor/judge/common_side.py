@@ -13,12 +13,21 @@ from numpy.typing import NDArray
 
 from monitor.core.incidents import Cause
 from monitor.judge.claims import ESP, Claim, Suspicion
-from monitor.judge.clusters import Cluster, Fate
 from monitor.judge.likelihood import log_add
 from monitor.judge.memory import FAILS_EVERYWHERE, Memory, Trial
-from monitor.judge.provider_side import shared_features
-from monitor.judge.scan import WINDOWS, Floats, oldest_bad
+from monitor.judge.scan import WINDOWS, explained, oldest_bad
 from monitor.judge.sender_side import COLLAPSES_PER_DAY
+from monitor.judge.table import (
+    AT,
+    IS_BAD,
+    IS_WIDELY_BAD,
+    SENDER,
+    WAY,
+    Floats,
+    Rows,
+    numbered,
+)
+from monitor.judge.trend import beyond, either
 
 SPANS = WINDOWS[:7]  # hours since the start; common causes are found within two days or not
 ESP_FAILS_PER_DAY = 1 / 480
@@ -37,7 +46,6 @@ BLIND_BY_CHANCE, BLIND_BY_CAUSE = 0.02, 0.95
 
 # How mail is lost, by cause: spam, quarantine, missing, rejected or removed. Rough figures;
 # one vote per sender and provider, and no vote is worth more than 1.5 nats.
-_WAYS = (Fate.SPAM, Fate.QUARANTINE, Fate.MISSING, Fate.REJECTED)
 USUAL_WAYS = (0.74, 0.04, 0.08, 0.14)
 WAYS: Mapping[Cause, tuple[float, ...]] = {
     Cause.ESP: (0.10, 0.05, 0.55, 0.30),
@@ -71,17 +79,14 @@ def suspect(
         apart: senders known to be in trouble of their own.
         beside: an open incident that is being judged anew, and must not explain itself.
     """
-    oldest = now - SPANS[-1]
-    clusters = [c for c in memory if oldest <= c.at <= now and c.sender not in apart]
-    shared = shared_features(clusters)
-    table = _table(clusters, now, beside)
-    among = math.log(max(FEWEST_FEATURES, len(shared)))
+    table = _table(memory, now, apart, beside)
+    among = math.log(max(FEWEST_FEATURES, memory.table.shared()))
     claims = [(Claim(Cause.MONITOR), math.log(MONITOR_FAILS_PER_DAY))]
     for feature in features:
         if feature.startswith(ESP):
             claim = Claim(Cause.ESP, esp=feature.removeprefix(ESP))
             claims.append((claim, math.log(ESP_FAILS_PER_DAY)))
-        elif feature in shared:
+        elif memory.table.is_shared(feature):
             claim = Claim(Cause.CONTENT, feature=feature)
             claims.append((claim, math.log(FEATURE_FAILS_PER_DAY) - among))
     found = [Suspicion(claim, prior + table.score(claim)) for claim, prior in claims]
@@ -107,16 +112,23 @@ def blindness(memory: Memory, now: float) -> float:
 class _Table:
     """The clusters as arrays of one length: window of age, number of sender, losses."""
 
-    clusters: list[Cluster]
-    slot: NDArray[np.intp]
-    sender: NDArray[np.intp]
-    senders: int
-    way: NDArray[np.intp]  # in which it was lost; -1 if it was not
+    memory: Memory
+    rows: Rows
+    slot: Rows
+    sender: Rows
+    way: NDArray[np.int64]  # in which it was lost; -1 if it was not
     loss: Floats
+
+    @property
+    def senders(self) -> int:
+        return int(self.sender.max()) + 1 if len(self.rows) else 0
 
     def score(self, claim: Claim) -> float:
         """Log likelihood ratio of *claim*, with its exposure, over its unknown start."""
-        having = np.array([claim.has_feature(c) for c in self.clusters], dtype=bool)
+        wanted = claim.wanted
+        having = np.ones(len(self.rows), dtype=bool)
+        if wanted is not None:
+            having = self.memory.table.having([wanted], self.rows)[0]
         counted = having & (self.way >= 0)
         given = self._per_window(np.where(counted, _VOTES[claim.cause][self.way], 0.0))
         voting = np.maximum(1.0, self._per_window(counted.astype(float)))
@@ -137,27 +149,23 @@ class _Table:
         return np.asarray(np.cumsum(counted, axis=0))
 
 
-def _table(clusters: list[Cluster], now: float, beside: str) -> _Table:
-    age = np.array([now - cluster.at for cluster in clusters])
-    bad = np.array([c.is_bad and c.is_widely_bad for c in clusters], dtype=bool)
+def _table(memory: Memory, now: float, apart: frozenset[str], beside: str) -> _Table:
+    """The clusters of the last two days, save those of the senders *apart*."""
+    table = memory.table
+    rows = table.sorted(table.live())
+    age = now - table.number(AT, rows)
+    out = np.isin(table.key(SENDER, rows), [table.id(SENDER, sender) for sender in apart])
+    keep = (age >= 0) & (age <= SPANS[-1]) & ~out
+    rows, age = rows[keep], age[keep]
+    bad = table.flag(IS_BAD, rows) & table.flag(IS_WIDELY_BAD, rows)
     slot = np.searchsorted(oldest_bad(age[bad], SPANS), age)
     keep = slot < len(SPANS)  # the rest is older than any start
-    clusters = [cluster for cluster, kept in zip(clusters, keep, strict=True) if kept]
-    number: dict[str, int] = {}
-    sender = [number.setdefault(cluster.sender, len(number)) for cluster in clusters]
+    rows, slot = rows[keep], slot[keep]
     return _Table(
-        clusters,
-        slot[keep],
-        np.array(sender, dtype=np.intp),
-        len(number),
-        np.array([_way(c) for c in clusters], dtype=np.intp),
-        np.array([c.beyond(c.loss(), beside=beside) for c in clusters]),
+        memory,
+        rows,
+        slot,
+        numbered(table.key(SENDER, rows)),
+        table.key(WAY, rows),
+        beyond(either(memory, rows), explained(memory, rows, beside)),
     )
-
-
-def _way(cluster: Cluster) -> int:
-    """The way in which most of a bad cluster's copies were lost, as an index; or -1."""
-    if cluster.arrival is None or not cluster.arrival.is_bad:
-        return -1
-    fates = list(cluster.fates.values())
-    return max(range(len(_WAYS)), key=lambda i: fates.count(_WAYS[i]))

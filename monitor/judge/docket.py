@@ -8,7 +8,7 @@ from monitor.judge.cases import Case
 from monitor.judge.claims import Claim, Family
 from monitor.judge.clusters import Cluster
 from monitor.judge.hours import moment
-from monitor.judge.memory import WINDOW_H
+from monitor.judge.memory import WINDOW_H, Memory
 
 LONGEST_PLACE = 64
 RETAINED_H = 2 * WINDOW_H  # closed cases: longer than any later one could reach back
@@ -52,10 +52,9 @@ class Docket:
             None,
         )
 
-    def of_seed(self, provider: str, seed: str) -> Case | None:
-        return next(
-            (c for c in self.open() if (c.claim.provider, c.claim.seed) == (provider, seed)), None
-        )
+    def about_seeds(self, provider: str) -> list[Case]:
+        """The open cases about seeds at *provider*."""
+        return [c for c in self.open() if c.claim.seed and c.claim.provider == provider]
 
     def in_trouble_before(self, hour: float) -> frozenset[str]:
         """Senders whose own trouble is older than *hour*."""
@@ -65,21 +64,14 @@ class Docket:
             if case.claim.sender is not None and case.start.high < hour
         )
 
-    def explain(self, cluster: Cluster) -> None:
-        """Tell *cluster* which cases may have hit it."""
-        known = {case.id: case.explains(cluster) for case in self.cases.values()}
-        explained = {name: share for name, share in known.items() if share}
-        if explained != cluster.explained:
-            cluster.explain(explained)
-
-    def explain_test(self, cluster: Cluster) -> None:
-        """Tell all clusters of one test, one of which has changed."""
-        for mate in cluster.balance.clusters.values():
-            self.explain(mate)
-
-    def explain_all(self, clusters: Iterable[Cluster]) -> None:
+    def explain(self, memory: Memory, clusters: Iterable[Cluster]) -> None:
+        """Tell *clusters* which cases may have hit them."""
+        cases = [case for case in self.cases.values() if case.explains_any]
         for cluster in clusters:
-            self.explain(cluster)
+            explained = {c.id: share for c in cases if (share := c.explains(cluster))}
+            if explained != cluster.explained:
+                cluster.explain(explained)
+                memory.weighed(cluster)
 
     def forget(self, now: float) -> None:
         gone = [c.id for c in self.cases.values() if c.closed and now - c.closed > RETAINED_H]

@@ -41,10 +41,11 @@ class Inquiry:
         for case in self.docket.open():
             if case.claim.covers(cluster):
                 case.heard = max(case.heard, cluster.last)
-                events += self._review(case, cluster if news.is_news else None)
+                if news.is_news or case.may_turn:
+                    events += self._review(case, cluster if news.is_news else None)
         if news.is_news:
-            for provider in self._questionable(cluster):
-                events += self._ask_provider(provider, cluster)
+            for bad in self._questionable(cluster):
+                events += self._ask_provider(bad.provider, bad)
             events += self._ask_sender(cluster)
             events += self._ask_everyone(cluster)
         return events
@@ -133,23 +134,22 @@ class Inquiry:
 
     def _explain(self, case: Case) -> None:
         """Let every cluster know of a change in *case*, if it is of a kind that explains."""
-        if case.claim.family is not Family.SENDER:
-            self.docket.explain_all(self.memory)
+        if case.explains_any:
+            self.docket.explain(self.memory, self.memory)
 
     # ---- new cases
 
-    def _questionable(self, cluster: Cluster) -> list[str]:
-        """Providers to ask about: where this mail is bad, now that a control has come in."""
+    def _questionable(self, cluster: Cluster) -> list[Cluster]:
+        """What to ask providers about: mail that is bad, now that a control has come in."""
         if cluster.is_bad:
-            return [cluster.provider]
-        controlled = self.memory.trials[cluster.test].clusters.items()
+            return [cluster]
         near = self.docket.near
-        return [p for p, other in controlled if other.is_bad and near.get(p, -NEAR) > -NEAR]
+        mates = self.memory.trials[cluster.test].clusters.values()
+        return [c for c in mates if c.is_bad and near.get(c.provider, -NEAR) > -NEAR]
 
     def _ask_provider(self, provider: str, cluster: Cluster) -> list[IncidentEvent]:
-        suspicions = provider_side.suspect(
-            self.memory, provider, self.now, features=cluster.features
-        )
+        """Ask whether it is *provider*, where the mail of *cluster* is bad."""
+        suspicions = provider_side.suspect(self.memory, provider, self.now, about=cluster)
         best = attribute.choose(suspicions, self.lines)
         self.docket.near[provider] = max(map(self.lines.margin, suspicions), default=-NEAR)
         if best is None:
@@ -229,9 +229,9 @@ class Inquiry:
         if order.index(other.claim.family) >= order.index(case.claim.family):
             return False
         found = trend.signs(self.memory, other.claim, self.now, by_removal=other.by_removal)
-        lost = [sign for sign in found if sign.loss > 0 and sign.at >= other.start.high]
-        known = [sign for sign in lost if case.id in sign.cluster.explained]
-        return bool(lost) and len(known) >= PART * len(lost)
+        lost = found.where((found.loss > 0) & (found.at >= other.start.high)).rows
+        known = [c for c in self.memory.clusters(lost) if case.id in c.explained]
+        return len(lost) > 0 and len(known) >= PART * len(lost)
 
 
 def _is_same(case: Case, scene: Scene) -> bool:

@@ -87,13 +87,15 @@ class Intake:
             region = observation.regions.get(seed, "")
             self.health.of(cluster.provider, seed).region = region[:LONGEST]
         if change.is_news or change.is_watched:
-            measure(cluster, self.health)
+            measure(cluster, self.health, anew=change.is_news)
+            self.memory.changed(cluster)
             explain(cluster)
+        else:
+            self.memory.looked(cluster)
         if change.decided:
             self._learn(cluster, change.decided, explain)
         if not was_judged and cluster.arrival is not None:
-            evidence = cluster.arrival.bad - cluster.arrival.null()
-            evidence = cluster.beyond(evidence)
+            evidence = cluster.beyond(cluster.arrival.bad - cluster.arrival.null())
             self.reputation.update(cluster.sender, cluster.provider, at, evidence)
         return News(cluster, change.is_news, change.decided)
 
@@ -129,17 +131,21 @@ class Intake:
         before = {a for a in decided if self.health.of(cluster.provider, a).is_left_out}
         self._learn_seeds(cluster, decided, weight)
         after = {a for a in decided if self.health.of(cluster.provider, a).is_left_out}
-        turned = before ^ after
-        if turned:
-            recent = (
-                other
-                for other in self.memory.at_provider(cluster.provider)
-                if cluster.at - other.at <= MEASURED_AGAIN_H
-            )
-            for other in recent:
-                if turned & other.fates.keys():
-                    measure(other, self.health)
-                    explain(other)
+        broken = after - before
+        if broken:
+            self._measure_again(cluster, broken, explain)
+
+    def _measure_again(
+        self, latest: Cluster, broken: set[str], explain: Callable[[Cluster], None]
+    ) -> None:
+        """Take the losses of *broken* seeds out of the mail in which they became broken."""
+        for cluster in self.memory.at_provider(latest.provider):
+            if latest.at - cluster.at > MEASURED_AGAIN_H:
+                continue
+            if any(was_lost(cluster.fates[a]) for a in broken & cluster.fates.keys()):
+                measure(cluster, self.health)
+                self.memory.changed(cluster)
+                explain(cluster)
 
     @staticmethod
     def _normality(cluster: Cluster) -> float:

@@ -7,6 +7,7 @@ from typing import Any, Self
 from monitor.core.incidents import IncidentEvent
 from monitor.core.observations import Observation
 from monitor.judge import seed_cases
+from monitor.judge.clusters import Cluster
 from monitor.judge.docket import Docket
 from monitor.judge.hours import hours
 from monitor.judge.inquiry import Inquiry
@@ -51,12 +52,17 @@ class Judge:
             return []
         is_new_day = at // 24 > self._now // 24
         self._now = max(self._now, at)
-        news = self._intake.take(observation, self._docket.explain_test)
+        news = self._intake.take(observation, self._explain_test)
         reporter = Reporter(self._intake.memory, self._names)
         events = seed_cases.follow(news, self._intake.health, self._docket, reporter, self._now)
         events += self._inquiry(reporter).follow(news)
         self._forget(is_new_day=is_new_day)
         return events
+
+    def _explain_test(self, cluster: Cluster) -> None:
+        """Tell all clusters of one test, one of which has changed, what explains them."""
+        memory = self._intake.memory
+        self._docket.explain(memory, memory.trials[cluster.test].clusters.values())
 
     def tick(self, now: datetime) -> list[IncidentEvent]:
         """Let time pass without an observation: quiet may end incidents."""
@@ -67,8 +73,7 @@ class Judge:
         return events
 
     def _inquiry(self, reporter: Reporter) -> Inquiry:
-        providers = len({provider for _, provider in self._intake.baseline.shares if provider})
-        lines = Lines(self._false_alarms_per_year, providers)
+        lines = Lines(self._false_alarms_per_year, self._intake.baseline.providers)
         return Inquiry(self._intake.memory, self._docket, lines, reporter, self._now)
 
     def _forget(self, *, is_new_day: bool) -> None:
@@ -105,5 +110,5 @@ class Judge:
         judge._now = float(snapshot["now"])
         judge._intake = Intake.restore(snapshot["intake"])
         judge._docket = Docket.restore(snapshot["docket"])
-        judge._docket.explain_all(judge._intake.memory)
+        judge._docket.explain(judge._intake.memory, judge._intake.memory)
         return judge

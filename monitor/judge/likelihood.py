@@ -40,7 +40,10 @@ def probability(odds: float) -> float:
 
 def mixed(share: float, inside: float, outside: float) -> float:
     """Return log(*share* e^*inside* + (1 - *share*) e^*outside*); 0 < share < 1."""
-    return log_add(math.log(share) + inside, math.log1p(-share) + outside)
+    inside, outside = math.log(share) + inside, math.log1p(-share) + outside
+    if inside < outside:
+        inside, outside = outside, inside
+    return inside + math.log1p(math.exp(outside - inside))
 
 
 def beta_binomial(bad: int, n: int, good_rate: float, correlation: float) -> float:

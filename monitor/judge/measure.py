@@ -14,8 +14,12 @@ REGIONAL_LOSSES = (0.65, 0.95)
 MILDER = 0.3  # how often a region loses the smaller share
 
 
-def measure(cluster: Cluster, health: SeedHealth) -> None:
-    """Work out anew what *cluster* says, leaving out seeds that are broken."""
+def measure(cluster: Cluster, health: SeedHealth, *, anew: bool = True) -> None:
+    """Work out what *cluster* says, leaving out seeds that are broken.
+
+    Args:
+        anew: false if its copies are where they were: then its regions say what they said.
+    """
     fates = counted(cluster, health)
     if not fates:
         cluster.count(None, {})
@@ -29,7 +33,7 @@ def measure(cluster: Cluster, health: SeedHealth) -> None:
         was_watched=cluster.look > 0 or moved > 0,
         expected=min(MOST_EXPECTED, max(LEAST_EXPECTED, here.usual / here.n)),
     )
-    cluster.count(counts, _regions(cluster, health))
+    cluster.count(counts, _regions(cluster, health) if anew else cluster.regional)
 
 
 def counted(cluster: Cluster, health: SeedHealth) -> dict[str, Fate]:

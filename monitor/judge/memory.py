@@ -5,14 +5,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from monitor.judge.clusters import Balance, Cluster
+import numpy as np
+
+from monitor.judge.claims import REGION, Claim
+from monitor.judge.clusters import REMOVED_EVERYWHERE_ODDS, Cluster
 from monitor.judge.likelihood import probability
 from monitor.judge.reputation import RECOVERY_PER_H
+from monitor.judge.table import Mask, Rows, Table
 
 WINDOW_H = 168.0  # the oldest start of an incident that is still looked for
 MOST_CLUSTERS = 12_000  # kept at once, the newest: the snapshot stays below 5 MB
 FAILS_EVERYWHERE = 0.02  # campaigns that die everywhere by their own content
 AGAIN = 0.6  # and the next one of the same sender, if the last did
+FEWEST_DEAD = 1024  # rows of forgotten clusters before the table is built anew
 
 
 @dataclass(slots=True)
@@ -22,12 +27,8 @@ class Trial:
     sender: str
     at: float
     prior: float  # probability that it fails everywhere, before any cluster is seen
+    number: int
     clusters: dict[str, Cluster] = field(default_factory=dict)
-    balance: Balance = field(default_factory=Balance)
-
-    def __post_init__(self) -> None:
-        self.balance.odds = math.log(self.prior / (1 - self.prior))
-        self.balance.clusters = self.clusters
 
     @property
     def was_compared(self) -> bool:
@@ -36,8 +37,27 @@ class Trial:
 
     @property
     def fails_everywhere(self) -> float:
-        self.balance.weigh()
-        return probability(self.balance.odds + self.balance.arrivals)
+        says = sum(cluster.arrival_says for cluster in self.clusters.values())
+        return probability(math.log(self.prior / (1 - self.prior)) + says)
+
+    def compare(self) -> None:
+        """Tell each cluster whether the campaign fails at half of the others, or more."""
+        known = [cluster for cluster in self.clusters.values() if cluster.arrival is not None]
+        bad = sum(cluster.is_bad for cluster in known)
+        for cluster in self.clusters.values():
+            itself = cluster.arrival is not None
+            others = len(known) - itself
+            cluster.is_widely_bad = 2 * (bad - (itself and cluster.is_bad)) >= max(2, others)
+
+    def weigh(self, table: Table) -> None:
+        """Tell each cluster what the others say of the campaign."""
+        arrivals = sum(cluster.arrival_says for cluster in self.clusters.values())
+        removals = sum(cluster.removal_says for cluster in self.clusters.values())
+        odds = math.log(self.prior / (1 - self.prior)) + arrivals
+        for cluster in self.clusters.values():
+            cluster.everywhere_odds = odds - cluster.arrival_says
+            cluster.removed_odds = REMOVED_EVERYWHERE_ODDS + removals - cluster.removal_says
+            table.write(cluster)
 
 
 @dataclass(slots=True)
@@ -47,6 +67,19 @@ class Memory:
     trials: dict[str, Trial] = field(default_factory=dict)
     latest: dict[str, str] = field(default_factory=dict)  # sender -> its latest test
     size: int = 0
+    heard: int = 0  # trials so far
+    _table: Table = field(default_factory=Table)
+    _stale: dict[str, None] = field(default_factory=dict)  # tests of which a cluster changed
+
+    @property
+    def table(self) -> Table:
+        """The clusters as columns, up to date."""
+        if self._stale:
+            for test in self._stale:
+                if test in self.trials:
+                    self.trials[test].weigh(self._table)
+            self._stale.clear()
+        return self._table
 
     def trial(self, test: str, sender: str, at: float) -> Trial:
         known = self.trials.get(test)
@@ -58,12 +91,30 @@ class Memory:
             fading = math.exp(-max(0.0, at - last.at) * RECOVERY_PER_H)
             prior += AGAIN * last.fails_everywhere * fading
         self.latest[sender] = test
-        return self.trials.setdefault(test, Trial(sender, at, prior))
+        return self._new(test, sender, at, prior)
+
+    def _new(self, test: str, sender: str, at: float, prior: float) -> Trial:
+        self.heard += 1
+        self.trials[test] = trial = Trial(sender, at, prior, self.heard)
+        return trial
 
     def add(self, trial: Trial, cluster: Cluster) -> None:
+        self._table.add(cluster, trial.number << 8 | min(255, len(trial.clusters)))
         trial.clusters[cluster.provider] = cluster
-        trial.balance.is_current, cluster.balance = False, trial.balance
         self.size += 1
+        self._stale[cluster.test] = None
+
+    def changed(self, cluster: Cluster) -> None:
+        """Note that what *cluster* says has changed."""
+        self.trials[cluster.test].compare()
+        self._stale[cluster.test] = None
+
+    def weighed(self, cluster: Cluster) -> None:
+        """Note that what is known of *cluster* has changed, not what it says."""
+        self._stale[cluster.test] = None
+
+    def looked(self, cluster: Cluster) -> None:
+        self._table.touch(cluster)
 
     def forget(self, now: float) -> None:
         """Drop what is older than the longest window, and the oldest beyond the bound."""
@@ -73,8 +124,18 @@ class Memory:
                 break
             del self.trials[test]
             self.size -= len(trial.clusters)
+            for cluster in trial.clusters.values():
+                self._table.drop(cluster)
             if self.latest.get(trial.sender) == test:
                 del self.latest[trial.sender]
+        if self._table.dead > max(FEWEST_DEAD, self.size // 2):
+            self._rebuild()
+
+    def _rebuild(self) -> None:
+        self._table = Table()
+        for trial in self.trials.values():
+            for place, cluster in enumerate(trial.clusters.values()):
+                self._table.add(cluster, trial.number << 8 | min(255, place))
 
     def __iter__(self) -> Iterator[Cluster]:
         for trial in self.trials.values():
@@ -84,8 +145,25 @@ class Memory:
         found = (trial.clusters.get(provider) for trial in self.trials.values())
         return [cluster for cluster in found if cluster is not None]
 
-    def of_sender(self, sender: str) -> list[Trial]:
-        return [trial for trial in self.trials.values() if trial.sender == sender]
+    def clusters(self, rows: Rows) -> list[Cluster]:
+        known = self._table.clusters
+        return [known[row] for row in rows.tolist()]
+
+    def covered(self, claim: Claim) -> Rows:
+        """Rows of the clusters that *claim* would have hit while it lasted."""
+        table = self.table
+        mask: Mask = table.live() if claim.provider is None else table.at(claim.provider)
+        if claim.sender is not None:
+            mask = mask & table.of(claim.sender)
+        rows = table.sorted(mask)
+        wanted = claim.wanted
+        if wanted is None:
+            return rows
+        has = table.having([wanted], rows)[0]
+        if wanted.startswith(REGION) and claim.provider is not None:
+            region = wanted.removeprefix(REGION)
+            has |= ~np.isnan(table.regional(claim.provider, region, rows))
+        return np.asarray(rows[has])
 
     def snapshot(self) -> dict[str, Any]:
         return {
@@ -100,7 +178,8 @@ class Memory:
     def restore(cls, body: dict[str, Any]) -> "Memory":
         memory = cls(latest=dict(body["latest"]))
         for test, sender, at, prior, rows in body["trials"]:
-            trial = memory.trials.setdefault(test, Trial(sender, at, prior))
+            trial = memory._new(test, sender, at, prior)
             for row in rows:
                 memory.add(trial, Cluster.restore(row))
+            trial.compare()
         return memory

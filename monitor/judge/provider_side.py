@@ -1,21 +1,21 @@
 """Claims against one provider: all its mail, or the mail of one feature or region."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from monitor.core.incidents import Cause
 from monitor.judge.claims import FEWEST_VICTIMS, REGION, Claim, Suspicion
-from monitor.judge.clusters import Cluster
+from monitor.judge.clusters import REGION_STANDS_OUT, Cluster
 from monitor.judge.memory import Memory
-from monitor.judge.scan import MOSTLY_ALL, Columns, Floats, Kind, columns, evidence
+from monitor.judge.scan import ANY_SHARE, MOSTLY_ALL, Columns, Kind, Question, columns, evidence
+from monitor.judge.table import IS_BAD, REMOVAL, REMOVAL_AT, SENDER
 
 KINDS = ((Kind.ARRIVAL, 0.6), (Kind.REMOVAL, 0.2), (Kind.BOTH, 0.2))  # how incidents show
 ALL_MAIL, ANY_FEATURE, ANY_REGION = 0.5, 0.3, 0.2  # what they concern
 FEWEST_FEATURES, FEWEST_REGIONS = 4, 4  # that the prior is shared among, at least
-MOST_REGIONS = 16
 REMOVING_H = 24.0  # mail removed longer ago was asked about when it was removed
 MOST_FEATURES = 12  # that are asked about: those of most victims
 # Filters' rules speak of links first; what many share anyway (an ESP) seldom is the cause.
@@ -24,30 +24,20 @@ OTHERWISE = 0.8
 
 
 def suspect(
-    memory: Memory,
-    provider: str,
-    now: float,
-    *,
-    features: Iterable[str] | None = None,
-    beside: str = "",
+    memory: Memory, provider: str, now: float, *, about: Cluster | None = None, beside: str = ""
 ) -> list[Suspicion]:
     """Return what can be held against *provider*, the best claim first.
 
     Args:
-        features: those to ask about; by default all that several victims have.
+        about: a cluster that is bad; only what it can speak for is asked. By default all is.
         beside: an open incident that is being judged anew, and must not explain itself.
     """
-    clusters = memory.at_provider(provider)
-    shared = shared_features(clusters)
-    among = max(FEWEST_FEATURES, len(shared))
-    asked = _of_victims(clusters, shared if features is None else shared & set(features))
-    removing = {c.sender for c in clusters if _was_removed(c, now)}
     best: dict[Claim, Suspicion] = {}
     for kind, share in KINDS:
-        if kind is not Kind.ARRIVAL and len(removing) < FEWEST_VICTIMS:
+        if not _is_asked(memory, provider, now, kind, about):
             continue
-        seen = columns(clusters, now, kind, beside=beside)
-        for suspicion in _of_kind(seen, provider, asked, among, kind):
+        seen = columns(memory, provider, now, kind, beside=beside)
+        for suspicion in _of_kind(memory, seen, provider, kind, about):
             score = suspicion.score + math.log(share)
             known = best.get(suspicion.claim)
             if known is None or score > known.score:
@@ -55,66 +45,79 @@ def suspect(
     return sorted(best.values(), key=lambda s: -s.score)
 
 
-def _was_removed(cluster: Cluster, now: float) -> bool:
-    return (
-        cluster.removal is not None
-        and cluster.removal.is_bad
-        and now - cluster.removal_at <= REMOVING_H
-    )
+def _is_asked(memory: Memory, provider: str, now: float, kind: Kind, about: Cluster | None) -> bool:
+    """Can there be anything of this *kind*, and can the cluster *about* speak for it?"""
+    if about is not None and (kind is Kind.ARRIVAL) == (about.moved is not None):
+        return False
+    return kind is Kind.ARRIVAL or _is_removing(memory, provider, now)
+
+
+def _is_removing(memory: Memory, provider: str, now: float) -> bool:
+    """Was mail of several senders taken away of late?"""
+    table = memory.table
+    rows = np.flatnonzero(table.at(provider))
+    normal, _, _, bad, _ = table.likelihood(REMOVAL, rows)
+    removed = (bad > normal) & (now - table.number(REMOVAL_AT, rows) <= REMOVING_H)
+    return len(np.unique(table.key(SENDER, rows[removed]))) >= FEWEST_VICTIMS
 
 
 def _of_kind(
-    seen: Columns, provider: str, features: list[str], among: int, kind: Kind
-) -> list[Suspicion]:
+    memory: Memory, seen: Columns, provider: str, kind: Kind, about: Cluster | None
+) -> Iterator[Suspicion]:
+    """Ask all claims at once: they are rows of the same arrays."""
     if not len(seen):
-        return []
-    by_removal = kind is not Kind.ARRIVAL
-    score, window = evidence(seen, (seen.partial, seen.bad))
-    claim = Claim(Cause.PROVIDER, provider)
-    found = [Suspicion(claim, score + math.log(ALL_MAIL), window, by_removal)]
-    if kind is Kind.ARRIVAL:
-        found += _regions(seen, provider)
+        return
+    features = _of_victims(memory, seen, about)
+    regions = _regions(memory, provider, about) if kind is Kind.ARRIVAL else []
+    every = len(memory.table.regions.get(provider, []))
+    claims = [(Claim(Cause.PROVIDER, provider), math.log(ALL_MAIL))]
+    among = max(FEWEST_FEATURES, memory.table.shared())
     for feature in features:
-        having = np.array([feature in cluster.features for cluster in seen.clusters])
-        if having.any():
-            part = seen.where(having)
-            score, window = evidence(part, (part.partial, part.bad), MOSTLY_ALL)
-            weight = ANY_FEATURE / among * LIKELIER.get(feature.partition(":")[0], OTHERWISE)
-            claim = Claim(Cause.PROVIDER_FEATURE, provider, feature)
-            found.append(Suspicion(claim, score + math.log(weight), window, by_removal))
-    return found
+        weight = ANY_FEATURE / among * LIKELIER.get(feature.partition(":")[0], OTHERWISE)
+        claims.append((Claim(Cause.PROVIDER_FEATURE, provider, feature), math.log(weight)))
+    for name in regions:
+        weight = ANY_REGION / max(FEWEST_REGIONS, every)
+        claims.append((Claim(Cause.PROVIDER_FEATURE, provider, REGION + name), math.log(weight)))
+    scores, windows = evidence(seen, _question(memory, seen, provider, features, regions))
+    found = zip(claims, scores.tolist(), windows.tolist(), strict=True)
+    for (claim, prior), score, window in found:
+        yield Suspicion(claim, score + prior, window, kind is not Kind.ARRIVAL)
 
 
-def shared_features(clusters: Iterable[Cluster]) -> frozenset[str]:
-    """Features that at least two senders have: others cannot be told from their sender."""
-    owner: dict[str, str] = {}
-    shared = set()
-    for cluster in clusters:
-        for feature in cluster.features:
-            if owner.setdefault(feature, cluster.sender) != cluster.sender:
-                shared.add(feature)
-    return frozenset(shared)
+def _question(
+    memory: Memory, seen: Columns, provider: str, features: list[str], regions: list[str]
+) -> Question:
+    """The arrays of all mail, then of each feature, then of each region."""
+    table, n = memory.table, len(seen)
+    belongs = np.ones((1 + len(features) + len(regions), n), dtype=bool)
+    belongs[1 : 1 + len(features)] = table.having(features, seen.rows)
+    priors = np.stack([ANY_SHARE, *[MOSTLY_ALL] * len(features), *[ANY_SHARE] * len(regions)])
+    partial, bad = np.tile(seen.partial, (len(belongs), 1)), np.tile(seen.bad, (len(belongs), 1))
+    for place, name in enumerate(regions, start=1 + len(features)):
+        ratios = np.nan_to_num(table.regional(provider, name, seen.rows))
+        partial[place] = bad[place] = seen.normal + ratios
+    return Question(belongs, (partial, bad), priors)
 
 
-def _of_victims(clusters: Iterable[Cluster], shared: frozenset[str]) -> list[str]:
-    """The features that at least two senders' bad clusters have, the commonest first."""
-    bad = [cluster for cluster in clusters if cluster.is_bad]
-    victims: dict[str, set[str]] = {}
-    for cluster in bad:
-        for feature in cluster.features:
-            if feature in shared:
-                victims.setdefault(feature, set()).add(cluster.sender)
-    common = [feature for feature, senders in victims.items() if len(senders) >= FEWEST_VICTIMS]
-    return sorted(common, key=lambda f: -len(victims[f]))[:MOST_FEATURES]
+def _regions(memory: Memory, provider: str, about: Cluster | None) -> list[str]:
+    """Those to ask about, if the cluster *about* fares worse in any."""
+    if about is not None and max(about.regional.values(), default=0.0) <= REGION_STANDS_OUT:
+        return []
+    return sorted(memory.table.regions.get(provider, []))
 
 
-def _regions(seen: Columns, provider: str) -> list[Suspicion]:
-    names = list(dict.fromkeys(r for c in seen.clusters for r in c.regional))[:MOST_REGIONS]
-    found = []
-    for name in names:
-        ratios: Floats = np.array([c.regional.get(name, 0.0) for c in seen.clusters])
-        score, window = evidence(seen, (seen.normal + ratios,))
-        score += math.log(ANY_REGION / max(FEWEST_REGIONS, len(names)))
-        claim = Claim(Cause.PROVIDER_FEATURE, provider, REGION + name)
-        found.append(Suspicion(claim, score, window))
-    return found
+def _of_victims(memory: Memory, seen: Columns, about: Cluster | None) -> list[str]:
+    """The features that at least two senders' bad clusters have, the commonest first.
+
+    Those of a single sender cannot be told from it.
+    """
+    table = memory.table
+    rows = seen.rows[::-1]
+    rows = rows[table.flag(IS_BAD, rows)]
+    carrying = memory.clusters(rows) if about is None else [about]
+    names = dict.fromkeys(f for cluster in carrying for f in cluster.features)
+    shared = [name for name in names if table.is_shared(name)]
+    senders = table.key(SENDER, rows)
+    counts = [len(set(senders[having].tolist())) for having in table.having(shared, rows)]
+    common = [(n, name) for n, name in zip(counts, shared, strict=True) if n >= FEWEST_VICTIMS]
+    return [name for _, name in sorted(common, key=lambda c: -c[0])[:MOST_FEATURES]]

@@ -22,6 +22,7 @@ class Reporter:
     def event(self, case: Case, reason: str, now: float) -> IncidentEvent:
         case.told = len(case.hit)
         evidence = tabulate(case, self.memory)
+        covered = lasted(case).of(self.memory, self.memory.covered(case.claim))
         facts = Facts(
             cause=case.cause,
             claim=case.claim,
@@ -29,9 +30,9 @@ class Reporter:
             since=moment(case.start.high),
             until=None if case.healed is None else moment(case.healed),
             evidence=evidence,
-            asked=self._asked(case),
-            places_hit=self._places(case, only_bad=True),
-            places=self._places(case, only_bad=False),
+            asked=self._asked(case, covered),
+            places_hit=self._places(case, covered, only_bad=True),
+            places=self._places(case, covered, only_bad=False),
             names=self.names,
             is_part=case.part_of is not None,
         )
@@ -57,18 +58,14 @@ class Reporter:
             evidence=evidence,
         )
 
-    def _asked(self, case: Case) -> int:
+    def _asked(self, case: Case, covered: list[Cluster]) -> int:
         """Senders whose mail the claim covers, since its start."""
-        return len({cluster.sender for cluster in self._covered(case)} | set(case.hit))
+        return len({cluster.sender for cluster in covered} | set(case.hit))
 
-    def _places(self, case: Case, *, only_bad: bool) -> int:
+    def _places(self, case: Case, covered: list[Cluster], *, only_bad: bool) -> int:
         """Providers to which those hit sent mail, or at which most of it is bad."""
         losses: dict[str, float] = {}
-        for cluster in self._covered(case):
+        for cluster in covered:
             if cluster.sender in case.hit:
                 losses[cluster.provider] = losses.get(cluster.provider, 0.0) + cluster.loss()
         return sum(loss > 0 or not only_bad for loss in losses.values())
-
-    def _covered(self, case: Case) -> list[Cluster]:
-        during = lasted(case)
-        return [c for c in self.memory if case.claim.covers(c) and during.holds(c)]

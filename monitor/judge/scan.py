@@ -1,4 +1,4 @@
-"""The evidence for an incident at one provider, over its unknown start and unknown victims.
+"""The evidence for incidents at one provider, over their unknown starts and unknown victims.
 
 For every candidate start and every share f of senders hit, each sender is one unit: hit
 with probability f, or fine, or in trouble of its own here. Because the last is part of
@@ -7,20 +7,31 @@ sends. Method: mixture likelihood ratios over an unknown subset of streams (Y. X
 D. Siegmund, Annals of Statistics 41 (2013), 670-692), in windows (T. L. Lai, 1998).
 """
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
-from monitor.judge.clusters import Cluster
-from monitor.judge.likelihood import MOST_SURE, Likelihood
-from monitor.judge.memory import WINDOW_H
+from monitor.judge.likelihood import MOST_SURE
+from monitor.judge.memory import WINDOW_H, Memory
 from monitor.judge.reputation import LEAST, MOST, ONSET_PER_H
-
-Floats = NDArray[np.float64]
-_Row = tuple[float, Cluster, tuple[float, ...]]  # hour, cluster, its figures
+from monitor.judge.table import (
+    ARRIVAL,
+    AT,
+    BOTH,
+    EVERYWHERE,
+    EXPLAINED,
+    IN_TROUBLE,
+    MET,
+    REMOVAL,
+    REMOVAL_AT,
+    REMOVED,
+    SENDER,
+    Floats,
+    Mask,
+    Rows,
+    numbered,
+)
 
 
 class Kind(StrEnum):
@@ -48,15 +59,23 @@ MOSTLY_ALL = _priors(0.1, 0.1, 0.2, 0.6)  # a rule about a feature hits nearly a
 OWN_PARTIAL = 0.3  # a sender's own trouble takes a third of its copies so often
 LEAST_TROUBLE = 0.02  # where a sender has no history yet
 REMOVAL_TROUBLE = 0.01
+_MOST_GAIN = 10.0  # nats of one sender; more than it can say anyway
+_AT_ONCE = 64  # senders whose gains can be multiplied without leaving the range of floats
+# For each kind: columns of its likelihood, of its hour, and of the odds of its campaign.
+_READ = {
+    Kind.ARRIVAL: (ARRIVAL, AT, EVERYWHERE),
+    Kind.REMOVAL: (REMOVAL, REMOVAL_AT, REMOVED),
+    Kind.BOTH: (BOTH, MET, EVERYWHERE),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The clusters of one provider, oldest first, as arrays of one length."""
+    """The clusters of one provider, newest first, as arrays of one length."""
 
-    clusters: Sequence[Cluster]
+    rows: Rows
     age: Floats  # hours
-    sender: NDArray[np.intp]
+    sender: Rows
     normal: Floats
     dip: Floats
     partial: Floats
@@ -67,11 +86,7 @@ class Columns:
     explained: Floats  # probability that another incident did it
 
     def __len__(self) -> int:
-        return len(self.clusters)
-
-    @property
-    def senders(self) -> int:
-        return int(self.sender.max()) + 1 if len(self) else 0
+        return len(self.rows)
 
     def null(self, normal: Floats) -> Floats:
         """Log probability without this incident, where a sound cluster has *normal*."""
@@ -83,29 +98,9 @@ class Columns:
         return self._known(_mixed(self.everywhere, self.bad, alternative))
 
     def _known(self, own: Floats) -> Floats:
+        if not self.explained.any():
+            return own
         return np.where(self.explained > 0, _mixed(self.explained, self.bad, own), own)
-
-    def where(self, keep: NDArray[np.bool_]) -> "Columns":
-        clusters = [cluster for cluster, kept in zip(self.clusters, keep, strict=True) if kept]
-        _, sender = np.unique(self.sender[keep], return_inverse=True)
-        return Columns(
-            clusters,
-            self.age[keep],
-            sender,
-            *(getattr(self, name)[keep] for name in _FLOATS),
-        )
-
-
-_FLOATS = (
-    "normal",
-    "dip",
-    "partial",
-    "bad",
-    "own_failure",
-    "everywhere",
-    "in_trouble",
-    "explained",
-)
 
 
 def _mixed(share: Floats, inside: Floats, outside: Floats) -> Floats:
@@ -113,100 +108,149 @@ def _mixed(share: Floats, inside: Floats, outside: Floats) -> Floats:
     return np.logaddexp(np.log(safe) + inside, np.log1p(-safe) + outside)
 
 
-def columns(clusters: Iterable[Cluster], now: float, kind: Kind, *, beside: str = "") -> Columns:
-    """What *clusters* say, read as *kind*.
+def probabilities(odds: Floats) -> Floats:
+    """Probabilities of log *odds*, kept off 0 and 1."""
+    return np.clip(1 / (1 + np.exp(-np.clip(odds, -30, 30))), 1e-6, MOST_SURE)
+
+
+def columns(memory: Memory, provider: str, now: float, kind: Kind, *, beside: str = "") -> Columns:
+    """What the clusters at *provider* say, read as *kind*.
 
     Args:
         beside: an incident that is being judged, and so must not explain its own mail.
     """
-    rows = []
-    for cluster in clusters:
-        seen, at, odds, trouble = _read(cluster, kind)
-        if seen is not None and 0 <= now - at <= WINDOW_H:
-            known = _explained(cluster, beside) if cluster.explained else 0.0
-            rows.append((at, cluster, (*seen, odds, trouble, known)))
-    return _columns(rows, now)
-
-
-def _read(cluster: Cluster, kind: Kind) -> tuple[Likelihood | None, float, float, float]:
-    """Likelihood, hour, log odds of failing everywhere, and the sender's own trouble."""
-    if kind is Kind.ARRIVAL:
-        return cluster.arrival, cluster.at, cluster.everywhere_odds, cluster.in_trouble
-    if kind is Kind.REMOVAL:
-        return cluster.removal, cluster.removal_at, cluster.removed_odds, REMOVAL_TROUBLE
-    seen = cluster.both or cluster.arrival
-    return seen, cluster.met, cluster.everywhere_odds, cluster.in_trouble
-
-
-def _explained(cluster: Cluster, beside: str) -> float:
-    return max((r for name, r in cluster.explained.items() if name != beside), default=0.0)
-
-
-def _columns(rows: Iterable[_Row], now: float) -> Columns:
-    rows = sorted(rows, key=lambda row: row[0])
-    number: dict[str, int] = {}
-    sender = [number.setdefault(cluster.sender, len(number)) for _, cluster, _ in rows]
-    values = np.array([row[2] for row in rows], dtype=float).reshape(len(rows), len(_FLOATS)).T
-    odds = _FLOATS.index("everywhere")
-    values[odds] = np.clip(1 / (1 + np.exp(-np.clip(values[odds], -30, 30))), 1e-6, MOST_SURE)
+    table = memory.table
+    figures, hour, odds = _READ[kind]
+    rows = table.sorted(table.at(provider))
+    seen = table.likelihood(figures, rows)
+    age = now - table.number(hour, rows)
+    if kind is Kind.BOTH:  # where there is no more than an arrival, that is all there is
+        bare = np.isnan(seen[0])
+        seen[:, bare] = table.likelihood(ARRIVAL, rows[bare])
+    keep = np.flatnonzero(~np.isnan(seen[0]) & (age >= 0) & (age <= WINDOW_H))
+    keep = keep[np.argsort(age[keep], kind="stable")]
+    rows, age = rows[keep], age[keep]
+    trouble = table.number(IN_TROUBLE, rows)
+    normal, dip, partial, bad, own_failure = seen[:, keep]
     return Columns(
-        [cluster for _, cluster, _ in rows],
-        now - np.array([row[0] for row in rows], dtype=float),
-        np.array(sender, dtype=np.intp),
-        *values,
+        rows,
+        age,
+        numbered(table.key(SENDER, rows)),
+        normal,
+        dip,
+        partial,
+        bad,
+        own_failure,
+        probabilities(table.number(odds, rows)),
+        np.full(len(rows), REMOVAL_TROUBLE) if kind is Kind.REMOVAL else trouble,
+        explained(memory, rows, beside),
     )
 
 
-def evidence(
-    columns: Columns, alternatives: Sequence[Floats], priors: Floats = ANY_SHARE
-) -> tuple[float, float]:
-    """Return the log evidence for an incident, and the likeliest window of its start.
+def explained(memory: Memory, rows: Rows, beside: str) -> Floats:
+    """Probability, for each of *rows*, that an incident other than *beside* is why."""
+    known = memory.table.number(EXPLAINED, rows)
+    if beside:
+        for place in np.flatnonzero(known).tolist():
+            others = memory.table.clusters[rows[place]].explained.items()
+            known[place] = max((r for name, r in others if name != beside), default=0.0)
+    return known
 
-    Args:
-        columns: at least one cluster.
-        alternatives: what the incident may do to a cluster, as log probabilities of the
-            clusters; each is equally likely beforehand.
-        priors: log probabilities of the share of senders hit and of the window.
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Claims of one kind about the same clusters.
+
+    Attributes:
+        belongs: claims x clusters: is the cluster among the mail that the claim is about?
+        alternatives: a list of arrays of log probabilities of the clusters under what the
+            incident may do, claims x clusters; equally likely beforehand.
+        priors: claims x shares of senders hit x windows: their log probabilities.
     """
-    bad = alternatives[-1] > columns.normal
-    slot = np.searchsorted(oldest_bad(columns.age[bad], WINDOWS), columns.age)
-    keep = slot < len(WINDOWS)  # the rest is older than any start
-    columns, slot = columns.where(keep), slot[keep]
-    alternatives = [alternative[keep] for alternative in alternatives]
-    shape = (len(WINDOWS), columns.senders)
-    key = slot * columns.senders + columns.sender
 
-    def per_window(values: Floats) -> Floats:
-        counted = np.bincount(key, values, shape[0] * shape[1]).reshape(shape)
-        return np.asarray(np.cumsum(counted, axis=0))
+    belongs: Mask
+    alternatives: tuple[Floats, ...]
+    priors: Floats
 
-    trouble = _trouble(columns, slot)
+
+def evidence(columns: Columns, question: Question) -> tuple[Floats, Floats]:
+    """Return the log evidence for each claim, and the likeliest window of its start."""
+    sums = _Sums.over(columns, question)
+    shape = sums.shape
+    trouble = _trouble(columns, sums)
     own = np.logaddexp(
-        np.log(OWN_PARTIAL) + per_window(columns.partial),
-        np.log1p(-OWN_PARTIAL) + per_window(columns.bad),
+        np.log(OWN_PARTIAL) + sums.add(columns.partial),
+        np.log1p(-OWN_PARTIAL) + sums.add(columns.bad),
     )
-    sound = _mixed(trouble, own, per_window(columns.null(columns.normal)))
-    dipped = _mixed(trouble, own, per_window(columns.null(columns.dip)))
-    null = np.maximum(sound.sum(axis=1), dipped.sum(axis=1))
-    fraction = FRACTIONS[:, None, None]
-    scores = []
-    for alternative in alternatives:
-        hit = per_window(columns.hit(alternative))
-        units = np.logaddexp(np.log1p(-fraction) + sound, np.log(fraction) + hit)
-        scores.append(units.sum(axis=2) - null + priors)
-    table = np.array(scores)
-    top = float(table.max())
-    total = top + float(np.log(np.exp(table - top).sum())) - float(np.log(len(alternatives)))
-    best = np.unravel_index(int(table.argmax()), table.shape)
-    return total, float(WINDOWS[best[2]])
+    sound = _mixed(trouble, own, sums.add(columns.null(columns.normal)))
+    dipped = _mixed(trouble, own, sums.add(columns.null(columns.dip)))
+    normal = sound.sum(axis=2)
+    base = normal - np.maximum(normal, dipped.sum(axis=2))
+    scores = np.empty((shape[0], len(question.alternatives), len(FRACTIONS), shape[1]))
+    for number, alternative in enumerate(question.alternatives):
+        gain = sums.add(columns.hit(alternative)) - sound
+        scores[:, number] = _mixtures(gain) + base[:, None, :] + question.priors
+    flat = scores.reshape(shape[0], -1)
+    top = flat.max(axis=1)
+    totals = top + np.log(np.exp(flat - top[:, None]).sum(axis=1) / len(question.alternatives))
+    return totals, WINDOWS[flat.argmax(axis=1) % shape[1]]
+
+
+def _mixtures(gain: Floats) -> Floats:
+    """Sum over senders of log(1 - f + f e^*gain*): claims x fractions x windows."""
+    odds = np.expm1(np.minimum(gain, _MOST_GAIN))[:, None]
+    fractions = FRACTIONS[None, :, None, None]
+    total = np.zeros((gain.shape[0], len(FRACTIONS), gain.shape[1]))
+    for first in range(0, gain.shape[2], _AT_ONCE):
+        total += np.log(np.prod(1 + fractions * odds[..., first : first + _AT_ONCE], axis=3))
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """Adds up clusters by claim, window and sender."""
+
+    shape: tuple[int, int, int]
+    claim: Rows  # of each cluster that counts
+    place: Rows  # its place in the columns
+    key: Rows  # its cell
+
+    @classmethod
+    def over(cls, columns: Columns, question: Question) -> "_Sums":
+        belongs = question.belongs
+        bad = belongs & (question.alternatives[-1] > columns.normal)
+        slot = _slots(columns.age, bad)
+        claim, place = np.nonzero(belongs & (slot < len(WINDOWS)))
+        shape = (len(belongs), len(WINDOWS), int(columns.sender.max()) + 1 if len(columns) else 0)
+        cell = claim * shape[1] + slot[claim, place]
+        return cls(shape, claim, place, cell * shape[2] + columns.sender[place])
+
+    def add(self, values: Floats) -> Floats:
+        """Sums of *values* (clusters, or claims x clusters) over each window."""
+        picked = values[self.place] if values.ndim == 1 else values[self.claim, self.place]
+        size = self.shape[0] * self.shape[1] * self.shape[2]
+        return np.asarray(np.cumsum(np.bincount(self.key, picked, size).reshape(self.shape), 1))
+
+
+def _slots(age: Floats, bad: Mask) -> Rows:
+    """Claims x clusters: the first window that holds the cluster; as many as windows if none.
+
+    Windows reach back to the oldest bad cluster within: no incident starts with mail that
+    fared well, and senders that mail in rounds would fall between fixed windows. Ages ascend.
+    """
+    claims, n = bad.shape
+    oldest = np.maximum.accumulate(np.where(bad, age, 0.0), axis=1)
+    last = np.searchsorted(age, WINDOWS, side="right") - 1
+    starts = np.where(last >= 0, oldest[:, np.maximum(last, 0)], 0.0)
+    inside = np.searchsorted(age, starts.ravel(), side="right")  # clusters, by window
+    marks = np.bincount(
+        np.repeat(np.arange(claims) * (n + 1), len(WINDOWS)) + inside, minlength=claims * (n + 1)
+    )
+    return np.asarray(np.cumsum(marks.reshape(claims, n + 1)[:, :n], axis=1), dtype=np.intp)
 
 
 def oldest_bad(bad: Floats, windows: Floats) -> Floats:
-    """Ages of the candidate starts: the oldest of the *bad* clusters' ages in each window.
-
-    No incident starts with mail that fared well, and senders that mail in rounds would
-    fall between fixed windows.
-    """
+    """Ages of the candidate starts: the oldest of the *bad* clusters' ages in each window."""
     oldest = np.zeros(len(windows))
     for index, window in enumerate(windows):
         inside = bad[bad <= window]
@@ -214,15 +258,17 @@ def oldest_bad(bad: Floats, windows: Floats) -> Floats:
     return oldest
 
 
-def _trouble(columns: Columns, slot: NDArray[np.intp]) -> Floats:
-    """Probability, per window and sender, of the sender's own trouble at the provider.
+def _trouble(columns: Columns, sums: _Sums) -> Floats:
+    """Probability, by claim, window and sender, of the sender's own trouble at the provider.
 
     It is that before the window's first cluster, or one that began within the window.
     """
-    table = np.full((len(WINDOWS), columns.senders), LEAST_TROUBLE)
-    for window in range(len(WINDOWS)):
-        inside = slot <= window
-        # Newest first, so that the oldest inside the window is what remains.
-        table[window, columns.sender[inside][::-1]] = columns.in_trouble[inside][::-1]
-    onset = 1 - np.exp(-WINDOWS[:, None] * ONSET_PER_H)
+    table = np.full(sums.shape, np.nan)
+    # Clusters are in order of age, so that the oldest of a cell is what remains in it.
+    table.reshape(-1)[sums.key] = columns.in_trouble[sums.place]
+    for window in range(1, len(WINDOWS)):
+        newer, here = table[:, window - 1], table[:, window]
+        np.copyto(here, newer, where=np.isnan(here))
+    table = np.where(np.isnan(table), LEAST_TROUBLE, table)
+    onset = 1 - np.exp(-WINDOWS[None, :, None] * ONSET_PER_H)
     return np.asarray(np.clip(table + (1 - table) * onset, LEAST, MOST))

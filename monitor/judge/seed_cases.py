@@ -19,12 +19,14 @@ def follow(
     """Open and close cases about the seeds that *news* is about."""
     events = []
     provider = news.cluster.provider
-    failing = health.failing_regions(provider)
+    known = {case.claim.seed: case for case in docket.about_seeds(provider)}
     for address in news.seeds:
-        if health.of(provider, address).region in failing:
+        seed = health.of(provider, address)
+        odds, case = seed.log_odds, known.get(address)
+        if case is None and odds < BROKEN:
+            continue
+        if seed.region in health.failing_regions(provider):
             continue  # it is the region
-        odds = health.of(provider, address).log_odds
-        case = docket.of_seed(provider, address)
         if case is None and odds >= BROKEN:
             claim = Claim(Cause.SEED, provider, seed=address)
             case = _case(reporter.memory, docket, claim, odds, now)

@@ -5,15 +5,17 @@ die everywhere by their own content.
 """
 
 import math
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+
+import numpy as np
 
 from monitor.core.incidents import Cause
 from monitor.judge.claims import Claim, Suspicion
 from monitor.judge.clusters import Cluster
-from monitor.judge.likelihood import log_add, mixed
-from monitor.judge.memory import WINDOW_H, Memory, Trial
+from monitor.judge.memory import WINDOW_H, Memory
 from monitor.judge.reputation import ONSET_PER_H
+from monitor.judge.table import AT, PROVIDER, SENDER, TRIAL, UNEXPLAINED, Floats, Mask, numbered
+from monitor.judge.trend import coupled_losses
 
 COLLAPSES_PER_DAY = 1 / 200  # a sender's reputation falls at many providers at once
 ONE_CAMPAIGN = 0.01  # a campaign dies everywhere by its own content
@@ -27,14 +29,6 @@ SENDER_SHARES = ((0.07, 0.25), (0.25, 0.25), (0.6, 0.25), (0.95, 0.25))
 UNSEEN_H = 24.0  # before a sender's first mail, when its trouble may have begun as well
 
 
-@dataclass(frozen=True, slots=True)
-class Onset:
-    """A possible start: between a campaign and the one before it."""
-
-    at: float  # the first campaign that met it
-    span_h: float  # since the one before
-
-
 def suspect(
     memory: Memory, sender: str, now: float, latest: Cluster, *, also: str | None = None
 ) -> list[Suspicion]:
@@ -44,100 +38,139 @@ def suspect(
         latest: the sender's cluster that gave rise to the question.
         also: another provider that it has been in trouble at.
     """
-    trials = [trial for trial in memory.of_sender(sender) if now - trial.at <= WINDOW_H]
+    record = _record(memory, sender, now)
+    everything = np.ones((1, len(record.at)), dtype=bool)
+    everywhere = float(_everywhere(record, everything)[0])
     found = [
-        Suspicion(Claim(Cause.SENDER, sender=sender), _everywhere(trials, COLLAPSES_PER_DAY)),
-        _one_campaign(memory.trials[latest.test], sender),
-        *_features(trials, sender, latest.features),
+        Suspicion(Claim(Cause.SENDER, sender=sender), everywhere),
+        _one_campaign(memory, latest),
+        *_features(memory, record, latest),
     ]
     for provider in dict.fromkeys([latest.provider, also or latest.provider]):
         claim = Claim(Cause.SENDER_AT_PROVIDER, provider, sender=sender)
-        found.append(Suspicion(claim, _at_provider(trials, provider)))
+        found.append(Suspicion(claim, _at_provider(memory, sender, provider)))
     return sorted(found, key=lambda s: -s.score)
 
 
-def _at_provider(trials: Iterable[Trial], provider: str) -> float:
-    here = [t.clusters[provider] for t in trials if provider in t.clusters]
-    losses = [(c.at, c.beyond(c.loss(c.fails_everywhere))) for c in here]
-    return _over_onsets(
-        ONSET_PER_H * 24,
-        _onsets(at for at, _ in losses),
-        lambda onset: sum(loss for at, loss in losses if at >= onset),
-    )
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """A sender's campaigns of the last week, oldest first."""
+
+    tests: list[str]
+    at: Floats
+    losses: Floats  # campaigns x providers: log odds of trouble that nothing known explains
+
+
+def _record(memory: Memory, sender: str, now: float) -> _Record:
+    table = memory.table
+    rows = table.sorted(table.of(sender))
+    tests = [cluster.test for cluster in memory.clusters(rows)]
+    trials = [memory.trials[test] for test in dict.fromkeys(tests)]
+    campaign = numbered(table.key(TRIAL, rows))
+    place = numbered(table.key(PROVIDER, rows))
+    losses = np.zeros((len(trials), int(place.max()) + 1))
+    losses[campaign, place] = table.number(UNEXPLAINED, rows)
+    at = np.array([trial.at for trial in trials])
+    order = np.argsort(at, kind="stable")
+    order = order[now - at[order] <= WINDOW_H]
+    names = list(dict.fromkeys(tests))
+    return _Record([names[place] for place in order.tolist()], at[order], losses[order])
+
+
+def _at_provider(memory: Memory, sender: str, provider: str) -> float:
+    table = memory.table
+    rows = table.sorted(table.of(sender) & table.at(provider))
+    at = table.number(AT, rows)
+    order = np.argsort(at, kind="stable")
+    losses = coupled_losses(memory, rows[order])
+    return float(_over_onsets(ONSET_PER_H * 24, at[order], _since(losses)))
 
 
 def rival_provider(memory: Memory, sender: str, provider: str, providers: int) -> float:
     """Log odds that it is the provider after all, given how its other senders fare."""
-    here = memory.at_provider(provider)
-    losses = [(c, c.beyond(c.loss(c.fails_everywhere))) for c in here]
-
-    def ratio(onset: float) -> float:
-        total: dict[str, float] = {}
-        for cluster, loss in losses:
-            if cluster.at >= onset:
-                total[cluster.sender] = total.get(cluster.sender, 0.0) + loss
-        return _mean_over(SENDER_SHARES, total.values())
-
-    onsets = _onsets(cluster.at for cluster in here if cluster.sender == sender)
-    return _over_onsets(PROVIDER_FAILS_PER_DAY / providers, onsets, ratio)
+    table = memory.table
+    rows = table.sorted(table.at(provider))
+    rows = rows[np.argsort(table.number(AT, rows), kind="stable")]
+    at, ids = table.number(AT, rows), table.key(SENDER, rows)
+    senders = numbered(ids)
+    losses = np.zeros((len(rows), int(senders.max()) + 1 if len(rows) else 0))
+    losses[np.arange(len(rows)), senders] = coupled_losses(memory, rows)
+    ratios = _mean_over(SENDER_SHARES, _since(losses))
+    own = ids == table.id(SENDER, sender)
+    return float(_over_onsets(PROVIDER_FAILS_PER_DAY / providers, at[own], ratios[own]))
 
 
-def _onsets(times: Iterable[float]) -> list[Onset]:
-    ordered = sorted(times)
-    before = [ordered[0] - UNSEEN_H, *ordered] if ordered else []
-    return [Onset(at, at - last) for last, at in zip(before, ordered, strict=False) if at > last]
+def _since(values: Floats) -> Floats:
+    """For each place along the first axis: the sum of *values* from there on."""
+    return np.asarray(np.cumsum(values[::-1], axis=0)[::-1])
 
 
-def _over_onsets(per_day: float, onsets: list[Onset], ratio: Callable[[float], float]) -> float:
-    """Log of the sum over possible starts: how likely each is, times e^*ratio*."""
-    if not onsets:
-        return -math.inf
-    return log_add(*(math.log(per_day * o.span_h / 24) + ratio(o.at) for o in onsets))
+def _over_onsets(per_day: float, at: Floats, ratios: Floats) -> Floats:
+    """Log of the sum over possible starts: how likely each is, times e^ratio.
+
+    Args:
+        at: hours of the campaigns, ascending; trouble starts between one and the next.
+        ratios: log likelihood ratios, if it starts before the campaign; along the last axis.
+    """
+    if not len(at):
+        return np.full(ratios.shape[:-1], -math.inf)
+    spans = np.diff(at, prepend=at[0] - UNSEEN_H)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.logaddexp.reduce(np.log(per_day * spans / 24) + ratios, axis=-1))
 
 
-def _mean_over(shares: tuple[tuple[float, float], ...], units: Iterable[float]) -> float:
-    """Log likelihood ratio of units of which an unknown share is hit."""
-    known = list(units)
-    return log_add(
-        *(math.log(often) + sum(mixed(share, u, 0.0) for u in known) for share, often in shares)
+def _mean_over(shares: tuple[tuple[float, float], ...], units: Floats) -> Floats:
+    """Log likelihood ratio of units, along the last axis, of which an unknown share is hit."""
+    terms = [
+        math.log(often) + np.logaddexp(math.log(share) + units, math.log1p(-share)).sum(axis=-1)
+        for share, often in shares
+    ]
+    return np.asarray(np.logaddexp.reduce(terms, axis=0))
+
+
+def _everywhere(record: _Record, having: Mask) -> Floats:
+    """Log odds that campaigns fare badly at many providers since some start.
+
+    Args:
+        having: claims x campaigns: those that each claim is about.
+    """
+    losses = np.where(having[:, :, None], record.losses, 0.0)
+    at = np.cumsum(losses[:, ::-1], axis=1)[:, ::-1]  # claims x starts x providers
+    campaigns = losses.sum(axis=2)
+    alone = np.logaddexp(math.log(ONE_CAMPAIGN) + campaigns, math.log1p(-ONE_CAMPAIGN))
+    chance = np.cumsum(np.where(having, alone, 0.0)[:, ::-1], axis=1)[:, ::-1]
+    ratios = _mean_over(PROVIDER_SHARES, at) - chance
+    ratios[((at > 0).sum(axis=2) < FEWEST_PROVIDERS) | ~having] = -math.inf
+    return np.array(
+        [
+            _over_onsets(COLLAPSES_PER_DAY, record.at[mine], ratio[mine])
+            for mine, ratio in zip(having, ratios, strict=True)
+        ]
     )
 
 
-def _everywhere(trials: list[Trial], per_day: float) -> float:
-    """Log odds that *trials* fare badly at many providers since some start."""
-
-    def ratio(onset: float) -> float:
-        at: dict[str, float] = {}
-        chance = 0.0
-        for trial in trials:
-            if trial.at < onset:
-                continue
-            campaign = 0.0
-            for provider, cluster in trial.clusters.items():
-                loss = cluster.unexplained
-                at[provider] = at.get(provider, 0.0) + loss
-                campaign += loss
-            chance += mixed(ONE_CAMPAIGN, campaign, 0.0)
-        if sum(loss > 0 for loss in at.values()) < FEWEST_PROVIDERS:
-            return -math.inf
-        return _mean_over(PROVIDER_SHARES, at.values()) - chance
-
-    return _over_onsets(per_day, _onsets(trial.at for trial in trials), ratio)
-
-
-def _one_campaign(trial: Trial, sender: str) -> Suspicion:
+def _one_campaign(memory: Memory, latest: Cluster) -> Suspicion:
     odds = math.log(ONE_CAMPAIGN / (1 - ONE_CAMPAIGN))
-    odds += sum(cluster.unexplained for cluster in trial.clusters.values())
-    return Suspicion(Claim(Cause.CONTENT, sender=sender), odds)
+    clusters = memory.trials[latest.test].clusters.values()
+    odds += sum(cluster.unexplained for cluster in clusters)
+    return Suspicion(Claim(Cause.CONTENT, sender=latest.sender), odds)
 
 
-def _features(trials: list[Trial], sender: str, features: Iterable[str]) -> list[Suspicion]:
+def _features(memory: Memory, record: _Record, latest: Cluster) -> list[Suspicion]:
     """What only some of the sender's campaigns contain, and only those fail."""
-    found = []
-    for feature in features:
-        having = [t for t in trials if any(feature in c.features for c in t.clusters.values())]
-        if len(having) < len(trials):
-            score = _everywhere(having, COLLAPSES_PER_DAY)
-            claim = Claim(Cause.CONTENT, sender=sender, feature=feature)
-            found.append(Suspicion(claim, score - math.log(len(list(features)))))
-    return found
+    carried = [
+        {feature for c in memory.trials[test].clusters.values() for feature in c.features}
+        for test in record.tests
+    ]
+    having = {f: np.array([f in carry for carry in carried], dtype=bool) for f in latest.features}
+    some = {feature: mine for feature, mine in having.items() if not mine.all()}
+    if not some:
+        return []
+    scores = _everywhere(record, np.array(list(some.values()))).tolist()
+    return [
+        Suspicion(
+            Claim(Cause.CONTENT, sender=latest.sender, feature=feature),
+            score - math.log(len(latest.features)),
+        )
+        for feature, score in zip(some, scores, strict=True)
+    ]

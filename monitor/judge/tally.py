@@ -5,12 +5,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from monitor.core.incidents import Evidence, Tally
 from monitor.judge.cases import Case
 from monitor.judge.claims import Family
 from monitor.judge.clusters import Cluster, Fate
 from monitor.judge.memory import Memory
 from monitor.judge.rates import effective, wilson
+from monitor.judge.table import ARRIVAL, REMOVAL_AT, SENT, Rows
 
 MOST_ROWS = 100  # of each part of the table
 
@@ -23,11 +26,14 @@ class Period:
     until: float
     by_removal: bool  # mail sent earlier counts if it was still watched then
 
-    def holds(self, cluster: Cluster) -> bool:
-        met = cluster.removal_at if self.by_removal else cluster.sent
-        return self.since <= max(met, cluster.sent) < self.until or (
-            self.since <= cluster.sent < self.until
-        )
+    def of(self, memory: Memory, rows: Rows) -> list[Cluster]:
+        """Those of *rows* whose mail met it, and was seen."""
+        table = memory.table
+        sent = table.number(SENT, rows)
+        met = np.maximum(sent, table.number(REMOVAL_AT, rows)) if self.by_removal else sent
+        holds = (self.since <= met) & (met < self.until)
+        holds |= (self.since <= sent) & (sent < self.until)
+        return memory.clusters(rows[holds & ~np.isnan(table.number(ARRIVAL, rows))])
 
 
 def lasted(case: Case) -> Period:
@@ -45,11 +51,11 @@ def tabulate(case: Case, memory: Memory) -> Evidence:
     Others are counted from the last mail that was spared: at first, hardly anyone else
     has sent anything since the first mail that was hit.
     """
-    known = [cluster for cluster in memory if cluster.counts is not None]
-    during, about = lasted(case), _period(case, case.start.low)
     hit = set(case.hit)
-    covered = [c for c in known if during.holds(c) and case.claim.covers(c) and c.sender in hit]
-    near = [c for c in known if about.holds(c)]
+    during = lasted(case).of(memory, memory.covered(case.claim))
+    covered = [cluster for cluster in during if cluster.sender in hit]
+    table = memory.table
+    near = _period(case, case.start.low).of(memory, table.sorted(table.live()))
     others = [c for c in near if c.sender not in hit and _is_near(case, c)]
     return Evidence(
         hit=_rows(covered, lambda c: c.sender),

@@ -2,13 +2,33 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from statistics import median
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
 
 from monitor.core.incidents import Cause
 from monitor.judge.claims import FEWEST_VICTIMS, REGION, Claim, Family, Suspicion
-from monitor.judge.clusters import SETTLE_H, Cluster
+from monitor.judge.clusters import SETTLE_H
+from monitor.judge.likelihood import SPARED
 from monitor.judge.memory import WINDOW_H, Memory
+from monitor.judge.scan import probabilities
+from monitor.judge.table import (
+    ARRIVAL,
+    AT,
+    BOTH,
+    EVERYWHERE,
+    EXPLAINED,
+    IS_BAD,
+    IS_BLIND,
+    LAST,
+    MOVED,
+    SENDER,
+    SENT,
+    Floats,
+    Mask,
+    Rows,
+)
 
 MOST_GOOD, MOST_BAD = 2.3, 3.4  # nats that one campaign can say for the end, or against it
 MOST_SENDER = 4.6  # nats that one sender of several can say: two campaigns
@@ -17,13 +37,25 @@ BLIND = MOST_BAD  # what a cluster that could not be looked at says for a blind 
 
 
 @dataclass(frozen=True, slots=True)
-class Sign:
-    """What one cluster says for a claim: *loss* above 0 speaks for it."""
+class Signs:
+    """What each cluster of a claim says for it, in order of time, as arrays of one length."""
 
-    cluster: Cluster
-    at: float  # when its mail met the cause
-    loss: float  # if the cause takes most of the copies
-    partial: float  # if it takes a third of them
+    memory: Memory
+    rows: Rows
+    at: Floats  # when its mail met the cause
+    loss: Floats  # above 0: speaks for the claim
+
+    def where(self, keep: Mask | Rows) -> Self:
+        arrays = {f.name: getattr(self, f.name)[keep] for f in fields(self) if f.name != "memory"}
+        return type(self)(self.memory, **arrays)
+
+    @property
+    def senders(self) -> list[str]:
+        return [cluster.sender for cluster in self.memory.clusters(self.rows)]
+
+    @property
+    def tests(self) -> list[str]:
+        return [cluster.test for cluster in self.memory.clusters(self.rows)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,89 +66,155 @@ class Start:
     high: float
 
 
-def signs(memory: Memory, claim: Claim, now: float, *, by_removal: bool) -> list[Sign]:
+def losses(figures: Floats, everywhere: Floats | float, *, partial: bool = False) -> Floats:
+    """Log odds, bare of any prior, that an incident hit each cluster.
+
+    Args:
+        figures: the fields of the clusters' likelihoods.
+        everywhere: probability that the campaign fails at all providers.
+        partial: an incident that takes a third of the copies, not an unknown share.
+    """
+    normal, _, third, bad, own = figures
+    hit = third if partial else bad
+    fails = everywhere + own * (1 - everywhere)
+    with np.errstate(invalid="ignore"):  # NaN is what is not known
+        null = np.logaddexp(np.log(fails) + bad, np.log1p(-fails) + normal)
+        spared = math.log(SPARED) + normal
+        return np.asarray(np.logaddexp(math.log1p(-SPARED) + hit, spared) - null)
+
+
+def either(
+    memory: Memory, rows: Rows, everywhere: Floats | float = 0.0, *, partial: bool = False
+) -> Floats:
+    """The same for mail lost on arrival or removed later; 0 where nothing is known."""
+    table = memory.table
+    found = losses(table.likelihood(ARRIVAL, rows), everywhere, partial=partial)
+    moved = np.flatnonzero(~np.isnan(table.number(MOVED, rows)))
+    if len(moved):
+        coupled = everywhere if isinstance(everywhere, float) else everywhere[moved]
+        both = losses(table.likelihood(BOTH, rows[moved]), coupled, partial=partial)
+        found[moved] = np.fmax(found[moved], both)
+    return np.nan_to_num(found)
+
+
+def coupled_losses(memory: Memory, rows: Rows) -> Floats:
+    """What clusters say for trouble at their provider, beyond what is known to explain it."""
+    everywhere = probabilities(memory.table.number(EVERYWHERE, rows))
+    loss = either(memory, rows, everywhere)
+    return beyond(loss, memory.table.number(EXPLAINED, rows))
+
+
+def beyond(loss: Floats, known: Floats) -> Floats:
+    """What is left of *loss* where a known incident did it with probability *known*."""
+    if not known.any():
+        return loss
+    safe = np.clip(known, 1e-12, 1 - 1e-12)
+    left = loss - np.logaddexp(np.log(safe) + loss, np.log1p(-safe))
+    return np.where(known > 0, left, loss)
+
+
+def signs(memory: Memory, claim: Claim, now: float, *, by_removal: bool) -> Signs:
     """Every cluster that *claim* covers, in order of time."""
-    covered = [c for c in _near(memory, claim) if claim.covers(c) and now - c.at <= WINDOW_H]
-    settles = _settles(covered) if by_removal else 0.0
-    found = [_sign(claim, cluster, settles) for cluster in covered]
-    told = sorted((sign for sign in found if sign is not None), key=lambda sign: sign.at)
-    if not _is_partial(told):
-        return told
-    return [replace(sign, loss=max(sign.loss, sign.partial)) for sign in told]
+    table = memory.table
+    rows = memory.covered(claim)
+    rows = rows[now - table.number(AT, rows) <= WINDOW_H]
+    known = ~np.isnan(table.number(ARRIVAL, rows))
+    if claim.cause is Cause.MONITOR:
+        found = _blind(memory, rows[known | table.flag(IS_BLIND, rows)])
+    elif claim.feature is not None and claim.feature.startswith(REGION):
+        found = _of_region(memory, claim, rows[known])
+    else:
+        found = _ordinary(memory, claim, rows[known], by_removal=by_removal)
+    return found.where(np.argsort(found.at, kind="stable"))
 
 
-def _settles(covered: Iterable[Cluster]) -> float:
+def _blind(memory: Memory, rows: Rows) -> Signs:
+    """All clusters as signs of a monitor that cannot see, those without any news too."""
+    table = memory.table
+    blind = table.flag(IS_BLIND, rows)
+    seen = _ordinary(memory, Claim(Cause.MONITOR), rows[~blind], by_removal=False)
+    unseen = rows[blind]
+    return Signs(
+        memory,
+        np.concatenate([seen.rows, unseen]),
+        np.concatenate([seen.at, table.number(SENT, unseen)]),
+        np.concatenate([seen.loss, np.full(len(unseen), BLIND)]),
+    )
+
+
+def _of_region(memory: Memory, claim: Claim, rows: Rows) -> Signs:
+    region = (claim.feature or "").removeprefix(REGION)
+    ratios = memory.table.regional(claim.provider or "", region, rows)
+    return Signs(memory, rows, memory.table.number(SENT, rows), ratios)
+
+
+def _ordinary(memory: Memory, claim: Claim, rows: Rows, *, by_removal: bool) -> Signs:
+    table = memory.table
+    coupled = claim.family is Family.PROVIDER or claim.cause is Cause.SENDER_AT_PROVIDER
+    everywhere = probabilities(table.number(EVERYWHERE, rows)) if coupled else 0.0
+    loss = either(memory, rows, everywhere)
+    partial = either(memory, rows, everywhere, partial=True)
+    sent, moved = table.number(SENT, rows), table.number(MOVED, rows)
+    # Younger mail that is still there may yet be taken away.
+    settles = _settles(memory, rows) if by_removal else 0.0
+    keep = (loss >= 0) | (table.number(LAST, rows) - sent >= settles)
+    on_arrival = losses(table.likelihood(ARRIVAL, rows), everywhere) > 0
+    at = np.where(np.isnan(moved) | on_arrival, sent, moved)[keep]
+    rows, loss, partial = rows[keep], loss[keep], partial[keep]
+    order = np.argsort(at, kind="stable")
+    if _is_partial(memory, rows[order], loss[order], partial[order]):
+        loss = np.maximum(loss, partial)
+    return Signs(memory, rows, at, loss)
+
+
+def _settles(memory: Memory, rows: Rows) -> float:
     """Hours after which mail that is still there may be taken for spared.
 
     Half of what was removed so far was gone by then; younger mail says nothing yet.
     """
-    delays = [c.moved - c.sent for c in covered if c.is_bad and c.moved is not None]
-    return max(SETTLE_H, median(delays)) if delays else SETTLE_H
+    table = memory.table
+    delays = (table.number(MOVED, rows) - table.number(SENT, rows))[table.flag(IS_BAD, rows)]
+    delays = delays[~np.isnan(delays)]
+    return max(SETTLE_H, float(np.median(delays))) if len(delays) else SETTLE_H
 
 
-def _is_partial(told: list[Sign]) -> bool:
+def _is_partial(memory: Memory, rows: Rows, loss: Floats, partial: Floats) -> bool:
     """Does the trouble take but a part of each cluster? Asked of the mail up to its last loss."""
-    losses = [index for index, sign in enumerate(told) if max(sign.loss, sign.partial) > 0]
-    if not losses:
+    lost = np.flatnonzero(np.maximum(loss, partial) > 0)
+    if not len(lost):
         return False
-    victims = {told[index].cluster.sender for index in losses}
-    asked = [s for s in told[losses[0] : losses[-1] + 1] if s.cluster.sender in victims]
-    return sum(s.partial for s in asked) > sum(s.loss for s in asked)
+    senders = memory.table.key(SENDER, rows)
+    asked = slice(lost[0], lost[-1] + 1)
+    among = np.isin(senders[asked], senders[lost])
+    return bool(partial[asked][among].sum() > loss[asked][among].sum())
 
 
-def _near(memory: Memory, claim: Claim) -> Iterable[Cluster]:
-    if claim.provider is not None:
-        return memory.at_provider(claim.provider)
-    if claim.sender is not None:
-        return (c for trial in memory.of_sender(claim.sender) for c in trial.clusters.values())
-    return memory
-
-
-def _sign(claim: Claim, cluster: Cluster, settles: float) -> Sign | None:
-    if claim.cause is Cause.MONITOR and (cluster.is_blind or cluster.arrival is None):
-        return Sign(cluster, cluster.sent, BLIND, BLIND) if cluster.is_blind else None
-    if cluster.arrival is None:
-        return None
-    if claim.feature is not None and claim.feature.startswith(REGION):
-        ratio = cluster.regional[claim.feature.removeprefix(REGION)]
-        return Sign(cluster, cluster.sent, ratio, ratio)
-    coupled = claim.family is Family.PROVIDER or claim.cause is Cause.SENDER_AT_PROVIDER
-    everywhere = cluster.fails_everywhere if coupled else 0.0
-    loss, partial = cluster.loss(everywhere), cluster.loss(everywhere, partial=True)
-    if loss < 0 and cluster.last - cluster.sent < settles:
-        return None  # it may still be taken away
-    later = cluster.moved is not None and cluster.arrival.loss(everywhere) <= 0
-    met = cluster.moved if later and cluster.moved is not None else cluster.sent
-    return Sign(cluster, met, loss, partial)
-
-
-def start(found: list[Sign], now: float, window_h: float) -> Start | None:
+def start(found: Signs, now: float, window_h: float) -> Start | None:
     """The change-point: the latest time since when the signs say most for the claim.
 
     Only senders that have been hit are asked: the others say nothing about when.
     """
-    recent = [sign for sign in found if now - sign.at <= window_h + UNKNOWN_BEFORE_H]
-    victims = {sign.cluster.sender for sign in recent if sign.loss > 0}
-    asked = [sign for sign in recent if sign.cluster.sender in victims]
-    best, total, first = 0.0, 0.0, None
-    for index in range(len(asked) - 1, -1, -1):
-        total += asked[index].loss
-        if total > best:
-            best, first = total, index
-    if first is None:
+    recent = found.where(now - found.at <= window_h + UNKNOWN_BEFORE_H)
+    senders = found.memory.table.key(SENDER, recent.rows)
+    asked = recent.where(np.isin(senders, senders[recent.loss > 0]))
+    if not len(asked.at):
         return None
-    high = asked[first].at
-    low = asked[first - 1].at if first else high - UNKNOWN_BEFORE_H
+    totals = np.cumsum(asked.loss[::-1])
+    best = int(totals.argmax())
+    if totals[best] <= 0:
+        return None
+    first = len(totals) - 1 - best
+    high = float(asked.at[first])
+    low = float(asked.at[first - 1]) if first else high - UNKNOWN_BEFORE_H
     return Start(max(low, high - WINDOW_H), high)
 
 
-def victims(found: Iterable[Sign], since: float, until: float) -> list[str]:
+def victims(found: Signs, since: float, until: float) -> list[str]:
     """Senders whose mail was hit between two hours, those hit first first."""
+    during = found.where((found.at >= since) & (found.at < until))
     total: dict[str, float] = {}
-    for sign in found:
-        if since <= sign.at < until:
-            sender = sign.cluster.sender
-            total[sender] = total.get(sender, 0.0) + sign.loss
+    for sender, loss in zip(during.senders, during.loss.tolist(), strict=True):
+        total[sender] = total.get(sender, 0.0) + loss
     return [sender for sender, loss in total.items() if loss > 0]
 
 
@@ -124,7 +222,7 @@ def victims(found: Iterable[Sign], since: float, until: float) -> list[str]:
 class Scene:
     """What a suspicion says of its mail: every sign, the start and the senders hit."""
 
-    found: list[Sign]
+    found: Signs
     start: Start
     victims: list[str]
 
@@ -138,7 +236,8 @@ def scene(memory: Memory, suspicion: Suspicion, now: float, *, beside: str = "")
         beside: the incident that is to make this claim, if there is one already.
     """
     told = signs(memory, suspicion.claim, now, by_removal=suspicion.by_removal)
-    found = [s for s in told if s.loss <= 0 or not s.cluster.explained.keys() - {beside}]
+    of_others = [bool(c.explained.keys() - {beside}) for c in memory.clusters(told.rows)]
+    found = told.where((told.loss <= 0) | ~np.array(of_others, dtype=bool))
     began = start(found, now, suspicion.window_h)
     if began is None:
         return None
@@ -159,17 +258,17 @@ class Turn:
 NO_TURN = Turn()
 
 
-def end(found: list[Sign], hit: Iterable[str], since: float) -> Turn:
+def end(found: Signs, hit: Iterable[str], since: float) -> Turn:
     """The best evidence that the trouble of the senders *hit* has ended after *since*."""
     return _turn(found, frozenset(hit), since, -1.0)
 
 
-def relapse(found: list[Sign], hit: Iterable[str], since: float) -> Turn:
+def relapse(found: Signs, hit: Iterable[str], since: float) -> Turn:
     """The best evidence that it has come back after *since*."""
     return _turn(found, frozenset(hit), since, 1.0)
 
 
-def _turn(found: list[Sign], hit: frozenset[str], since: float, direction: float) -> Turn:
+def _turn(found: Signs, hit: frozenset[str], since: float, direction: float) -> Turn:
     """Over all moments after *since*: how much the signs after it speak for a change.
 
     A campaign is one piece of evidence at however many providers it was seen, and a
@@ -177,25 +276,25 @@ def _turn(found: list[Sign], hit: frozenset[str], since: float, direction: float
     """
     most = MOST_SENDER if len(hit) > 1 else math.inf
     by_sender: dict[str, float] = {}
-    best = Turn()
+    best, total = NO_TURN, 0.0
     for campaigns, (at, sender, loss) in enumerate(_campaigns(found, hit, since), start=1):
-        by_sender[sender] = by_sender.get(sender, 0.0) + direction * loss
-        total = sum(max(-most, min(most, value)) for value in by_sender.values())
+        before = by_sender.get(sender, 0.0)
+        by_sender[sender] = after = before + direction * loss
+        total += max(-most, min(most, after)) - max(-most, min(most, before))
         if total > best.evidence:
             best = Turn(total, at, campaigns)
     return best
 
 
-def _campaigns(
-    found: list[Sign], hit: frozenset[str], since: float
-) -> list[tuple[float, str, float]]:
+def _campaigns(found: Signs, hit: frozenset[str], since: float) -> list[tuple[float, str, float]]:
     """Hour, sender and bounded loss of each campaign, newest first."""
+    recent = found.where(found.at >= since)
     tests: dict[str, tuple[float, str, float]] = {}
-    for sign in found:
-        cluster = sign.cluster
-        if cluster.sender in hit and sign.at >= since:
-            at, _, loss = tests.get(cluster.test, (sign.at, "", 0.0))
-            tests[cluster.test] = (at, cluster.sender, loss + sign.loss)
+    clusters = recent.memory.clusters(recent.rows)
+    for cluster, at, loss in zip(clusters, recent.at.tolist(), recent.loss.tolist(), strict=True):
+        if cluster.sender in hit:
+            first, _, before = tests.get(cluster.test, (at, "", 0.0))
+            tests[cluster.test] = (first, cluster.sender, before + loss)
     bounded = [
         (at, sender, max(-MOST_GOOD, min(MOST_BAD, loss))) for at, sender, loss in tests.values()
     ]
