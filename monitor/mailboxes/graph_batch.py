@@ -48,12 +48,21 @@ def _batch(talk: MailTalk, base_url: str, paths: Sequence[str]) -> list[Part]:
         for number, path in enumerate(paths)
     ]
     url = graph_address(base_url, "/v1.0/$batch")
-    answer = talk.object(Ask("POST", url, body={"requests": requests}, headers=PREFER))
+    ask = Ask("POST", url, body={"requests": requests}, headers=PREFER)
+    parts = _answers(talk, ask, len(paths))
+    if any(part.status == 401 for part in parts):  # the token ended on its way
+        talk.renew()
+        parts = _answers(talk, ask, len(paths))
+    return parts
+
+
+def _answers(talk: MailTalk, ask: Ask, count: int) -> list[Part]:
+    answer = talk.object(ask)
     found = {text(row, "id"): row for row in rows(answer.get("responses"))}
-    missing = [one for one in requests if one["id"] not in found]
+    missing = sum(str(number) not in found for number in range(count))
     if missing:
-        raise MailboxBusyError(f"{NAME} left {len(missing)} of {len(paths)} questions unanswered.")
-    return [_part(found[str(number)]) for number in range(len(paths))]
+        raise MailboxBusyError(f"{NAME} left {missing} of {count} questions unanswered.")
+    return [_part(found[str(number)]) for number in range(count)]
 
 
 def _part(row: Row) -> Part:

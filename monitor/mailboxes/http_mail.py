@@ -122,6 +122,10 @@ class MailTalk:
             raise MailboxBusyError(refusal(self._mail.service.name, "cannot answer now", answer))
         return answer.body
 
+    def renew(self) -> None:
+        """Learn that the token was refused within an answer."""
+        self._mail.tokens.reject(self._mail.tokens.token())
+
     def check_part(self, answer: Answer) -> None:
         """Hold an answer within an answer, as in a batch, against the same rules."""
         self._check(answer)

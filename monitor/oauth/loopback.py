@@ -8,7 +8,8 @@ import hashlib
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
+from socketserver import TCPServer
 from time import monotonic
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -46,7 +47,7 @@ def authorize_by_browser(
     with _listener(state, port) as listener:
         # Entra ID takes any port of a redirect to "localhost", and of no other name.
         name = "localhost" if app.kind == MICROSOFT else _HOST
-        redirect = f"http://{name}:{listener.server_port}/"
+        redirect = f"http://{name}:{listener.server_address[1]}/"
         url = _address(app, redirect, state=state, verifier=verifier, address=address)
         show(f"Open this address in a browser on this machine: {url}")
         answer = listener.wait(limit)
@@ -96,8 +97,13 @@ def _listener(state: str, port: int) -> "_Listener":
         ) from error
 
 
-class _Listener(HTTPServer):
-    """Waits on the loopback for the one request that bears our state."""
+class _Listener(TCPServer):
+    """Waits on the loopback for the one request that bears our state.
+
+    The library's own HTTP server would first look up this machine's name.
+    """
+
+    allow_reuse_address = True
 
     def __init__(self, state: str, port: int) -> None:
         super().__init__((_HOST, port), _Handler)

@@ -417,6 +417,13 @@ def test_an_expired_token_is_renewed_once(service: Delegated, wanted: Want) -> N
     assert service.tokens.number == 2
 
 
+def test_a_token_that_ends_within_a_batch_is_renewed_once(service: Delegated, wanted: Want) -> None:
+    service.batches.insert(1, [(401, "InvalidAuthenticationToken")])
+
+    assert len(looked(service, wanted(1))) == 1
+    assert service.tokens.number == 2
+
+
 @pytest.mark.parametrize(
     ("told", "kind", "words"),
     [
@@ -435,7 +442,7 @@ def test_a_part_of_a_batch_that_fails_never_means_missing(
 ) -> None:
     if told == {} and step == 0:
         return  # a folder without an id is like one that is not there
-    service.batches[step] = [told, *service.folders()[1:]] if step == 0 else [told]
+    service.batches[step:] = [[told, *service.folders()[1:]] if step == 0 else [told]]
 
     with pytest.raises(kind, match=words):
         looked(service, wanted(1))
