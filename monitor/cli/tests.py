@@ -21,7 +21,7 @@ from monitor.cli.sending import Wish, carry_out, checked
 from monitor.cli.ways import sentences
 from monitor.core.placements import Placement
 from monitor.evidence.eml import MAX_BYTES, read_campaign
-from monitor.store import pages, placement_tests
+from monitor.store import expected, pages, placement_tests
 from monitor.store.columns import saved
 from monitor.store.placed import Placed, placed_of
 from monitor.store.ways import way_out
@@ -105,12 +105,13 @@ def list_(config: Path, as_json: bool, limit: int) -> None:
     """Show the latest tests, newest first."""
     with open_house(config) as house, Session(house.engine) as session:
         lines = pages.newest_tests(session, limit=limit)
+        unsent = expected.not_arrived(session, [line.uid for line in lines])
     if as_json:
         print_json(
             [
                 {
                     "test": line.uid,
-                    "sent_at": line.sent_at,
+                    "sent_at": None if line.uid in unsent else line.sent_at,
                     "sender": line.sender,
                     "campaign": line.campaign,
                     "copies": line.copies,
@@ -127,7 +128,7 @@ def list_(config: Path, as_json: bool, limit: int) -> None:
         [
             (
                 line.uid,
-                f"{line.sent_at:%Y-%m-%d %H:%M}",
+                "not yet" if line.uid in unsent else f"{line.sent_at:%Y-%m-%d %H:%M}",
                 line.sender,
                 line.campaign,
                 f"{line.decided} of {line.copies}",
@@ -152,11 +153,12 @@ def show(config: Path, uid: str, as_json: bool) -> None:
         row = placement_tests.by_uid(session, uid)
         providers = placed_of(session, saved(row.id))
         way = way_out(session, row)
+        has_left = expected.has_left(session, row)
     if as_json:
         print_json(
             {
                 "test": uid,
-                "sent_at": row.send_at,
+                "sent_at": row.send_at if has_left else None,
                 **asdict(way),
                 "providers": {p: o.as_json() for p, o in providers.items()},
             }

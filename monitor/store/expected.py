@@ -7,7 +7,7 @@ has never received anything from this sender's service is handed over in doubt: 
 may not be on the service's list, so that its copy is never `missing`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import exists
@@ -129,6 +129,17 @@ def arrive(session: Session, test_id: int, *, received_at: datetime | None, now:
 def has_left(session: Session, test: TestRow) -> bool:
     """Is it known that *test* goes out: from here, or because a copy has arrived?"""
     return test.transport != YOURS or has_arrived(session, test.id or 0)
+
+
+def not_arrived(session: Session, uids: Collection[str]) -> set[str]:
+    """Return those of the tests *uids* of which nobody knows that they were sent at all."""
+    arrived = (
+        exists()
+        .where(col(CopyRow.test_id) == col(TestRow.id))
+        .where(col(HandoverRow.copy_id) == col(CopyRow.id))
+    )
+    mine = (col(TestRow.uid).in_(uids), col(TestRow.transport) == YOURS)
+    return set(session.exec(select(TestRow.uid).where(*mine, ~arrived)).all())
 
 
 def has_arrived(session: Session, test_id: int) -> bool:

@@ -77,6 +77,9 @@ def test_a_test_that_waits_says_so(seeded: str) -> None:
     assert "Not received by any seed yet; awaited until" in shown.output
     told = listed(seeded, "test", "show", uid)
     assert (told["transport"], told["arrived_at"], told["matches"]) == ("yours", None, {})
+    assert told["sent_at"] is None
+    assert [one["sent_at"] for one in listed(seeded, "test", "list")] == [None]
+    assert "not yet" in run("test", "list", "--config", seeded).output
 
 
 SMTP = '\n[transports.bulk]\nkind = "smtp"\nhost = "127.0.0.1"\nport = 9\nsecurity = "plain"\n'

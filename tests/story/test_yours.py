@@ -99,6 +99,13 @@ class Town:
         with Session(self.home.house.engine) as session:
             return way_out(session, session.get_one(TestRow, test_id))
 
+    def unsent(self) -> list[int]:
+        """The tests of which nobody knows that they were sent at all."""
+        with Session(self.home.house.engine) as session:
+            tests = session.exec(select(TestRow)).all()
+            waiting = expected.not_arrived(session, [test.uid for test in tests])
+            return [saved(test.id) for test in tests if test.uid in waiting]
+
     def page(self, test_id: int) -> str:
         """The test's page, as text."""
         with Session(self.home.house.engine) as session:
@@ -174,6 +181,7 @@ def test_the_services_own_mark_tells_campaigns_apart_whenever_they_come(town: To
     town.service.send(*SEEDS, mark="march-2")
     town.live(minutes=20)
     assert town.way(first).arrived_at is None
+    assert town.unsent() == [first]
     town.service.send(*SEEDS, mark="march-1")
     town.live(hours=1)
     assert town.received(second) == dict.fromkeys(SEEDS, at(8, 40))
