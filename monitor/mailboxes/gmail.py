@@ -66,10 +66,9 @@ class GmailMailbox:
         tokens: TokenSource,
         *,
         timeout_s: float,
-        ca_file: str | None = None,
         base_url: str = BASE_URL,
     ) -> None:
-        service = Service(NAME, timeout_s, ca_file)
+        service = Service(NAME, timeout_s)
         self._mail = MailService(service, tokens, _REMEDY, _is_passing)
         self._base_url = base_url.rstrip("/")
         self._lock = threading.Lock()

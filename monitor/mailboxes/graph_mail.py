@@ -244,7 +244,6 @@ def open_graph(
     tokens: TokenSource | None,
     *,
     timeout_s: float,
-    ca_file: str | None = None,
 ) -> GraphMailbox:
     """Return the mailbox of *account*, read with *tokens* of its owner, else as the tenant's app.
 
@@ -252,12 +251,12 @@ def open_graph(
         BadInputError: there is neither.
     """
     if tokens is not None:
-        service = Service(NAME, timeout_s, ca_file)
+        service = Service(NAME, timeout_s)
         return GraphMailbox(MailService(service, tokens, _GRANT), base_url=BASE_URL)
     if tenant is None:
         raise BadInputError("tenant", "", "is missing", remedy="Name a tenant, or an oauth.")
     access = tenant.tenant.access
-    mail = MailService(Service(NAME, timeout_s, ca_file), tenant.tenant.tokens, _PERMISSION)
+    mail = MailService(Service(NAME, timeout_s), tenant.tenant.tokens, _PERMISSION)
     return GraphMailbox(mail, base_url=access.base_url, user=account.address)
 
 

@@ -220,13 +220,18 @@ def open_jmap(
         session_url=_session_url(account, facts),
         remedy="seedwatch seeds authorize ADDRESS" if tokens else remedy,
         timeout_s=timeout_s,
-        ca_file=ca_file,
+        ca_file=None if _is_provider_s(account, facts) else ca_file,
     )
+
+
+def _is_provider_s(account: Account, facts: ProviderFacts) -> bool:
+    """Is it the provider's own server, with a certificate that everybody trusts?"""
+    return bool(facts.jmap) and account.endpoint in {None, facts.imap}
 
 
 def _session_url(account: Account, facts: ProviderFacts) -> str:
     """Return where the session is: the provider's, unless the seed names a server of its own."""
-    if facts.jmap and account.endpoint in {None, facts.imap}:
+    if _is_provider_s(account, facts):
         return facts.jmap
     server = account.server
     scheme = "http" if server.security is Security.PLAIN else "https"

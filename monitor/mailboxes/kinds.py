@@ -75,13 +75,12 @@ def _graph(account: Account, _: ProviderFacts, parts: ReaderParts) -> Mailbox:
     """Read by the grant of the mailbox's owner if there is one, else as the tenant's app."""
     tenant = _tenant(account, parts) if account.tenant or not account.oauth else None
     tokens = _tokens(account, parts) if account.oauth else None
-    mailbox = open_graph(account, tenant, tokens, timeout_s=parts.timeout_s, ca_file=parts.ca_file)
+    mailbox = open_graph(account, tenant, tokens, timeout_s=parts.timeout_s)
     return mailbox if tenant is None else CombinedMailbox(mailbox, tenant, account.address)
 
 
 def _gmail(account: Account, _: ProviderFacts, parts: ReaderParts) -> GmailMailbox:
-    tokens = _tokens(account, parts)
-    return GmailMailbox(tokens, timeout_s=parts.timeout_s, ca_file=parts.ca_file)
+    return GmailMailbox(_tokens(account, parts), timeout_s=parts.timeout_s)
 
 
 def _jmap(account: Account, facts: ProviderFacts, parts: ReaderParts) -> JmapMailbox:

@@ -48,7 +48,9 @@ class OAuthClients:
                     device_url=section.device_url,
                 )
                 reading = self.settings.reading
-                ca_file = None if reading.ca_file is None else str(reading.ca_file)
+                # A CA of one's own does not vouch for Microsoft or Google.
+                is_own = section.kind == "custom" and reading.ca_file is not None
+                ca_file = str(reading.ca_file) if is_own else None
                 self._clients[name, reader] = OAuthClient(
                     app, timeout_s=reading.timeout_s, ca_file=ca_file
                 )
