@@ -15,10 +15,12 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 from monitor.bounded_http import Answer, Ask, Service
-from monitor.core.campaigns import Found, Role, Wanted
+from monitor.core.campaigns import Found, Wanted
 from monitor.core.errors import MailboxBusyError
+from monitor.core.folders import FolderSight
 from monitor.core.ports import PartlyReadError, TokenSource
 from monitor.mailboxes.candidates import Candidate, Chosen, Keys, choose, header_block, ids_of
+from monitor.mailboxes.gmail_labels import Place, place_of, sight
 from monitor.mailboxes.http_mail import MailService, MailTalk, Row, listed, rows, text
 
 NAME = "Gmail"
@@ -30,18 +32,12 @@ MAX_STRANGERS = 20_000
 MAX_SCANNED = 200  # messages that are compared in one look, where copies are sought by other marks
 
 _MESSAGES = "/gmail/v1/users/me/messages"
+_LABELS = "/gmail/v1/users/me/labels"
 _PROFILE = "/gmail/v1/users/me/profile"
 _REMEDY = (
     "Check that the account is open and that its grant has the scope gmail.readonly"
     " (gmail.metadata cannot search), then run: seedwatch seeds authorize ADDRESS."
 )
-_TABS = {
-    "CATEGORY_PROMOTIONS": "promotions",
-    "CATEGORY_SOCIAL": "social",
-    "CATEGORY_UPDATES": "updates",
-    "CATEGORY_FORUMS": "forums",
-}
-_OWN = {"SENT", "DRAFT"}
 # Reasons of a 403 that mean "later", lower case.
 _PASSING = {
     "ratelimitexceeded",
@@ -93,6 +89,12 @@ class GmailMailbox:
             if key is None:
                 key = next(self._listed(talk, _by_ids([message_id])), None)
             return None if key is None else self._read(talk, key, limit)
+
+    def layout(self) -> list[FolderSight]:
+        """Say of every label what it tells of the place (see core/folders.py)."""
+        with self._lock, self._mail.talk() as talk:
+            answer = talk.object(self._ask(_LABELS))
+        return [sight(row) for row in listed(NAME, answer, "labels")]
 
     def close(self) -> None:
         """Connections end with each look."""
@@ -158,7 +160,8 @@ class GmailMailbox:
                 continue  # it was deleted for good while we looked
             if answer.get("id") != key:
                 raise MailboxBusyError(f"{NAME}'s answer makes no sense: it has no message.")
-            one = _candidate(key, answer)
+            place = place_of(answer)
+            one = None if place is None else _candidate(key, answer, place)
             if one is not None:
                 messages[key] = one
 
@@ -193,22 +196,15 @@ def _by_ids(names: Iterable[str]) -> str:
     return "{" + " ".join(f"rfc822msgid:{name}" for name in clean if name) + "}"
 
 
-def _candidate(key: str, message: Row) -> Candidate | None:
-    """Describe a message by its labels; None if it is the owner's own, not received."""
-    labels = message.get("labelIds")
-    names = {one for one in labels if isinstance(one, str)} if isinstance(labels, list) else set()
-    tab = next((tab for label, tab in _TABS.items() if label in names), "")
-    if "TRASH" in names:
-        folder, role, tab = "TRASH", Role.TRASH, ""
-    elif "SPAM" in names:
-        folder, role, tab = "SPAM", Role.SPAM, ""
-    elif "INBOX" in names:
-        folder, role = "INBOX", Role.TAB if tab else Role.INBOX
-    elif names & _OWN:
-        return None
-    else:
-        folder, role, tab = "All Mail", Role.OTHER, ""  # archived, or filed away by a filter
-    return Candidate(key, folder, role, _headers(message), tab=tab, received_at=_came(message))
+def _candidate(key: str, message: Row, place: Place) -> Candidate:
+    return Candidate(
+        key=key,
+        folder=place.folder,
+        role=place.role,
+        headers=_headers(message),
+        tab=place.tab,
+        received_at=_came(message),
+    )
 
 
 def _headers(message: Row) -> bytes:

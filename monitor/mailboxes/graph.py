@@ -233,8 +233,10 @@ class CombinedMailbox:
         return self._mailbox.read(message_id, limit=limit)
 
     def layout(self) -> list[FolderSight]:
-        """Say of every folder what it is for, where the mailbox itself can."""
-        return self._mailbox.layout() if isinstance(self._mailbox, HasFolders) else []
+        """Say of every folder what it is for, and where quarantine is seen (core/folders.py)."""
+        shown = self._mailbox.layout() if isinstance(self._mailbox, HasFolders) else []
+        hidden = FolderSight("Quarantine", Role.QUARANTINE, "the tenant's own logs tell of it")
+        return [*shown, hidden]
 
     def close(self) -> None:
         self._mailbox.close()

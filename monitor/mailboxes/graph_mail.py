@@ -8,12 +8,13 @@ identifiers for Outlook resources", all of Graph v1.0.
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from urllib.parse import quote
 
 from monitor.bounded_http import Ask, Service
 from monitor.core.campaigns import Found, Match, Role, Wanted
 from monitor.core.errors import BadInputError, MailboxBusyError
+from monitor.core.folders import FolderSight
 from monitor.core.ports import PartlyReadError, TokenSource
 from monitor.core.seeds import Account
 from monitor.mailboxes.candidates import (
@@ -21,44 +22,32 @@ from monitor.mailboxes.candidates import (
     Chosen,
     Keys,
     choose,
-    header_block,
-    ids_of,
-    moment,
 )
 from monitor.mailboxes.graph import GraphTenant
-from monitor.mailboxes.graph_batch import PREFER, batch, encoded
+from monitor.mailboxes.graph_batch import PREFER, batch
+from monitor.mailboxes.graph_messages import (
+    FIELDS,
+    WELL_KNOWN,
+    Folder,
+    by_ids,
+    candidate,
+    come_since,
+    id_filter,
+)
 from monitor.mailboxes.http_mail import (
     MailService,
     MailTalk,
     Row,
     is_gone,
     listed,
-    rows,
     shown,
     text,
 )
 from monitor.tenant import NAME, graph_address
 
 BASE_URL = "https://graph.microsoft.com"
-PAGE = 50
 MAX_PAGES = 20  # of one folder in one look, where copies are sought by other marks
-MAX_SAME = 10  # messages with one Message-ID
 
-_FIELDS = (
-    "id,internetMessageId,parentFolderId,receivedDateTime,inferenceClassification,"
-    "internetMessageHeaders"
-)
-# Well-known names are the same in every language. None: the owner's own mail, not received.
-_WELL_KNOWN: dict[str, Role | None] = {
-    "inbox": Role.INBOX,
-    "junkemail": Role.SPAM,
-    "deleteditems": Role.TRASH,
-    "archive": Role.OTHER,
-    "recoverableitemsdeletions": Role.TRASH,
-    "drafts": None,
-    "sentitems": None,
-    "outbox": None,
-}
 _RECOVERABLE = "recoverableitemsdeletions"  # not among a mailbox's messages: asked on its own
 _SCANNED = ("inbox", "junkemail")
 _GRANT = "Check that the account is open, then run: seedwatch seeds authorize ADDRESS."
@@ -67,12 +56,6 @@ _PERMISSION = (
     " mailbox (docs/reading.md)."
 )
 _CLOCKS_DIFFER = timedelta(hours=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Folder:
-    name: str
-    role: Role | None
 
 
 @dataclass(slots=True)
@@ -133,6 +116,16 @@ class GraphMailbox:
             path = f"{self._root}/messages/{quote(key, safe='')}/$value"
             return talk.raw(self._ask(path, first=limit))
 
+    def layout(self) -> list[FolderSight]:
+        """Say of the well-known folders what they are for (see core/folders.py)."""
+        with self._lock, self._mail.talk() as talk:
+            self._folders.clear()
+            self._learn_folders(talk)
+            return [
+                FolderSight(one.name, one.role, f"Microsoft knows it as {one.known_as}")
+                for one in self._folders.values()
+            ]
+
     def close(self) -> None:
         """Connections end with each look."""
 
@@ -140,7 +133,7 @@ class GraphMailbox:
         """Ask for the ids of the well-known folders: all in one request, once."""
         if self._folders:
             return
-        names = list(_WELL_KNOWN)
+        names = list(WELL_KNOWN)
         asked = [f"{self._root}/mailFolders/{name}?$select=id,displayName" for name in names]
         folders: dict[str, Folder] = {}
         for name, answer in zip(names, batch(talk, self._base_url, asked), strict=True):
@@ -150,7 +143,7 @@ class GraphMailbox:
                 continue
             talk.check_part(answer.as_http)
             folders[text(answer.body, "id")] = Folder(
-                shown(text(answer.body, "displayName")) or name, _WELL_KNOWN[name]
+                shown(text(answer.body, "displayName")) or name, WELL_KNOWN[name], known_as=name
             )
         self._folders = folders
 
@@ -169,7 +162,7 @@ class GraphMailbox:
     def _search_recoverable(self, talk: MailTalk, look: _Look) -> None:
         """Look among what was deleted for good, where we are let in."""
         start = f"{self._root}/mailFolders/{_RECOVERABLE}/messages"
-        asked = [f"{start}?{_by_ids(w)}" for w in look.missing()]
+        asked = [f"{start}?{by_ids(w)}" for w in look.missing()]
         for answer in batch(talk, self._base_url, asked):
             if answer.status in {403, 404}:
                 continue  # not let in, or nothing was ever deleted
@@ -180,7 +173,7 @@ class GraphMailbox:
         """Compare what came lately: a gateway or mail service may have changed the Message-ID."""
         since = min(w.sent_at for w in look.missing()) - _CLOCKS_DIFFER
         for name in _SCANNED:
-            path = f"{self._root}/mailFolders/{name}/messages?{_since(since)}"
+            path = f"{self._root}/mailFolders/{name}/messages?{come_since(since)}"
             for page in self._pages(talk, path, look):
                 self._take(talk, look, page)
                 if not look.missing():
@@ -210,7 +203,7 @@ class GraphMailbox:
             if folder is None:
                 look.unsure = "a folder vanished while we looked."
             elif folder.role is not None:
-                look.candidates[key] = _candidate(key, message, folder, folder.role)
+                look.candidates[key] = candidate(key, message, folder, folder.role)
 
     def _folder(self, talk: MailTalk, key: str) -> Folder | None:
         """Return the folder of this id: one that is not well known was made by the owner."""
@@ -223,15 +216,15 @@ class GraphMailbox:
         return self._folders[key]
 
     def _id_of(self, talk: MailTalk, message_id: str) -> str | None:
-        query = f"{_filter([message_id])}&$select=id&$top=1"
+        query = f"{id_filter([message_id])}&$select=id&$top=1"
         answer = talk.object(self._ask(f"{self._root}/messages?{query}"))
         return next((text(row, "id") for row in listed(NAME, answer, "value")), None)
 
     def _path_of(self, wanted: Wanted) -> str:
         key = self._known.get(wanted.message_id)
         if key is not None:
-            return f"{self._root}/messages/{quote(key, safe='')}?$select={_FIELDS}"
-        return f"{self._root}/messages?{_by_ids(wanted)}"
+            return f"{self._root}/messages/{quote(key, safe='')}?$select={FIELDS}"
+        return f"{self._root}/messages?{by_ids(wanted)}"
 
     def _ask(self, path: str, *, first: int | None = None) -> Ask:
         where = f"/v1.0{path}" if path.startswith("/") else path
@@ -258,42 +251,3 @@ def open_graph(
     access = tenant.tenant.access
     mail = MailService(Service(NAME, timeout_s), tenant.tenant.tokens, _PERMISSION)
     return GraphMailbox(mail, base_url=access.base_url, user=account.address)
-
-
-def _by_ids(wanted: Wanted) -> str:
-    return f"{_filter(ids_of(wanted))}&$select={_FIELDS}&$top={MAX_SAME}"
-
-
-def _filter(ids: Sequence[str]) -> str:
-    clauses = [f"internetMessageId eq '{one.replace(chr(39), chr(39) * 2)}'" for one in ids]
-    return f"$filter={encoded(' or '.join(clauses))}"
-
-
-def _since(since: datetime) -> str:
-    clause = encoded(f"receivedDateTime ge {since:%Y-%m-%dT%H:%M:%SZ}")
-    order = encoded("receivedDateTime desc")
-    return f"$filter={clause}&$orderby={order}&$select={_FIELDS}&$top={PAGE}"
-
-
-def _candidate(key: str, message: Row, folder: Folder, role: Role) -> Candidate:
-    """Describe a message; the focused inbox's "Other" is what other providers call a tab."""
-    is_other = role is Role.INBOX and text(message, "inferenceClassification").lower() == "other"
-    return Candidate(
-        key=key,
-        folder=folder.name,
-        role=Role.TAB if is_other else role,
-        tab="Other" if is_other else "",
-        headers=_headers(message),
-        received_at=moment(message.get("receivedDateTime")),
-    )
-
-
-def _headers(message: Row) -> bytes:
-    """Write the header block; mail from within the tenant has none but its Message-ID."""
-    pairs = [
-        (text(row, "name"), text(row, "value"))
-        for row in rows(message.get("internetMessageHeaders"))
-    ]
-    if not any(name.lower() == "message-id" for name, _ in pairs):
-        pairs.insert(0, ("Message-ID", text(message, "internetMessageId")))
-    return header_block(pairs)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from monitor.bounded_http import Answer, Ask, Json, Service
 from monitor.core.campaigns import Found, Role, Wanted
 from monitor.core.errors import MailboxBusyError, MailboxLockedError
+from monitor.core.folders import FolderSight
 from monitor.core.ports import PartlyReadError, TokenSource
 from monitor.core.seeds import Account, ProviderFacts, Security
 from monitor.mailboxes.candidates import (
@@ -102,6 +103,13 @@ class JmapMailbox:
             if not blob:
                 return None
             return talk.raw(Ask("GET", session.download(blob), first=limit))
+
+    def layout(self) -> list[FolderSight]:
+        """Say of every mailbox what it is for (see core/folders.py)."""
+        with self._lock, self._mail.talk() as talk:
+            session = self._signed_in(talk)
+            answers = self._asked(talk, session, [folders_call(session)])
+        return [_sight(row) for row in self._listed(answers["m"], "list")]
 
     def close(self) -> None:
         """Connections end with each look; so does what is known of the server."""
@@ -273,6 +281,15 @@ def _candidate(message: Row, folders: Mapping[str, Row]) -> Candidate | None:
         role=_role(place),
         headers=header_block(pairs),
         received_at=moment(message.get("receivedAt")),
+    )
+
+
+def _sight(place: Row) -> FolderSight:
+    name, role = shown(text(place, "name")) or "folder", text(place, "role").lower()
+    if role in _OWN:
+        return FolderSight(name, None, f"its role is {shown(role)}: not received mail")
+    return FolderSight(
+        name, _role(place), f"its role is {shown(role)}" if role else "it has no role"
     )
 
 

@@ -66,6 +66,10 @@ class Gmail:
             return Reply({"emailAddress": "seed@gmail.example", "historyId": "1"})
         if asked.path == MESSAGES:
             return self._list(asked)
+        if asked.path == "/gmail/v1/users/me/labels":
+            names = ("INBOX", "CATEGORY_SOCIAL", "UNREAD")
+            labels = [{"id": name, "name": name, "type": "system"} for name in names]
+            return Reply({"labels": [*labels, {"id": "Label_1", "name": "News", "type": "user"}]})
         key = asked.path.removeprefix(f"{MESSAGES}/")
         if key not in self.letters:
             raise fault(404, "NOT_FOUND", "notFound")
@@ -319,6 +323,17 @@ def test_an_id_that_is_no_text_breaks_nothing(gmail: Gmail) -> None:
     gmail.service.faults = [Reply(b'{"messages": [{"id": "\\ud800"}]}', 200, JSON)]
 
     assert gmail.look(wanted(1)) == []
+
+
+def test_labels_are_told_with_what_they_say_of_the_place(gmail: Gmail) -> None:
+    told = {sight.name: (sight.role, sight.why) for sight in gmail.mailbox.layout()}
+
+    assert told == {
+        "INBOX": (Role.INBOX, "it is Gmail's label INBOX"),
+        "CATEGORY_SOCIAL": (Role.TAB, "it is Gmail's category social"),
+        "UNREAD": (None, "it does not tell where received mail is"),
+        "News": (Role.OTHER, "it is a label of the owner's own"),
+    }
 
 
 def test_looking_for_nothing_proves_the_mailbox(gmail: Gmail) -> None:

@@ -12,6 +12,7 @@ from monitor.bounded_http import Service
 from monitor.core.campaigns import Found, Match, Role, Wanted
 from monitor.core.clock import ManualClock
 from monitor.core.errors import BadInputError, MailboxBusyError, MailboxLockedError
+from monitor.core.folders import HasFolders
 from monitor.core.ports import Mailbox, PartlyReadError
 from monitor.core.seeds import Account
 from monitor.lab.lab import Lab
@@ -174,6 +175,17 @@ def test_thirty_copies_are_found_in_batches_of_twenty(
         send(lab, letter(number))
 
     assert len(opened(lab).look([wanted(number) for number in range(30)])) == 30
+
+
+def test_folders_are_told_with_how_we_know(lab_of: Callable[[str], Lab]) -> None:
+    mailbox = opened(lab_of(""))
+    assert isinstance(mailbox, HasFolders)
+
+    told = {sight.name: (sight.role, sight.why) for sight in mailbox.layout()}
+
+    assert told["Junk Email"] == (Role.SPAM, "Microsoft knows it as junkemail")
+    assert told["Sent Items"] == (None, "Microsoft knows it as sentitems")
+    assert told["Quarantine"] == (Role.QUARANTINE, "the tenant's own logs tell of it")
 
 
 def test_looking_leaves_no_trace(lab_of: Callable[[str], Lab], wanted: Want, letter: Write) -> None:

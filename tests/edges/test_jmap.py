@@ -209,6 +209,14 @@ def test_folders_tell_the_place(
     assert copy.headers == b"Message-ID: <1@brand.example>\r\nX-Seedwatch-Test: tok1\r\n"
 
 
+def test_folders_are_told_with_how_we_know(jmap: Jmap) -> None:
+    told = {sight.name: (sight.role, sight.why) for sight in jmap.mailbox.layout()}
+
+    assert told["Spam"] == (Role.SPAM, "its role is junk")
+    assert told["Sent"] == (None, "its role is sent: not received mail")
+    assert told["News"] == (Role.OTHER, "it has no role")
+
+
 def test_what_the_owner_wrote_is_no_copy(jmap: Jmap) -> None:
     jmap.letters["M1"] = Letter(1, "P5")
 
