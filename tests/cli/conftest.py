@@ -11,22 +11,30 @@ from monitor.store.engine import open_engine
 from tests.cli.typed import EML, SEEDS, run
 
 
-@pytest.fixture
-def config(tmp_path: Path) -> str:
-    """A fresh installation."""
-    assert run("init", "--dir", str(tmp_path)).exit_code == 0
-    return str(tmp_path / "config.toml")
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a fresh installation, to be copied."""
+    home = tmp_path_factory.mktemp("bare")
+    assert run("init", "--dir", str(home)).exit_code == 0
+    return home
 
 
 @pytest.fixture(scope="session")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def installed(bare: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory of an installation with two seeds, to be copied."""
     home = tmp_path_factory.mktemp("installed")
-    assert run("init", "--dir", str(home)).exit_code == 0
+    shutil.copytree(bare, home, dirs_exist_ok=True)
     (home / "seeds.csv").write_bytes(SEEDS)
     brought = run("seeds", "import", str(home / "seeds.csv"), "--config", str(home / "config.toml"))
     assert brought.exit_code == 0
     return home
+
+
+@pytest.fixture
+def config(bare: Path, tmp_path: Path) -> str:
+    """A fresh installation."""
+    shutil.copytree(bare, tmp_path, dirs_exist_ok=True)
+    return str(tmp_path / "config.toml")
 
 
 @pytest.fixture
