@@ -173,8 +173,8 @@ def test_time_grows_no_faster_than_the_header(name: str, bit: str) -> None:
     """A quarter of a megabyte of any bit is read within a second or so."""
     head = f"{name}: "
     raw = (head + bit * (fields.MAX_VALUE // len(bit)) + "\r\n").encode()
-    started = time.monotonic()
+    started = time.thread_time()  # others may be at work on this machine
 
     facts(raw * (fields.MAX_BYTES // len(raw)), "")
 
-    assert time.monotonic() - started < 3
+    assert time.thread_time() - started < 3

@@ -164,8 +164,8 @@ def test_no_campaign_makes_features_raise(html: str, text: str) -> None:
 def test_time_grows_no_faster_than_the_message(bit: bytes) -> None:
     """A message of one megabyte built from any bit is read in seconds, not minutes."""
     head = b"Content-Type: text/html\r\n\r\n"
-    started = time.monotonic()
+    started = time.thread_time()
 
     links.links(head + bit * (1_000_000 // len(bit)), 1000)
 
-    assert time.monotonic() - started < 5
+    assert time.thread_time() - started < 5
