@@ -122,14 +122,14 @@ def _tell(found: Difference, theirs: EspList, ours: str) -> None:
     if not (found.missing or found.extra):
         click.echo(printable(f"They are exactly the seeds of {ours}."))
         return
-    _list(found.missing, f"seeds of {ours} are missing there; add them:")
-    _list(found.extra, f"addresses there are no seeds of {ours}:")
+    _list(found.missing, f"Seeds of {ours} that it lacks; add them")
+    _list(found.extra, f"Addresses that it has and that are no seeds of {ours}")
 
 
 def _list(addresses: tuple[str, ...], sentence: str) -> None:
     if not addresses:
         return
-    click.echo(printable(f"{len(addresses)} {sentence}"))
+    click.echo(printable(f"{sentence} ({len(addresses)}):"))
     for address in addresses[:SHOWN]:
         click.echo(f"  {printable(address)}")
     if len(addresses) > SHOWN:
