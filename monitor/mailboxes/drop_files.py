@@ -1,10 +1,10 @@
-"""Where letters lie in a Maildir, in mbox files, or in directories of .eml files.
+"""Where letters lie in a Maildir or in directories of .eml files, and where mbox files are.
 
 Only looks: nothing is opened for writing, renamed, flagged or locked. (The standard library's
 `mailbox` moves letters from new to cur and rewrites mbox files when it is told to flush.)
 Symbolic links below the drop are not followed, and only regular files are opened.
 
-Sources: cr.yp.to/proto/maildir.html; Maildir++ (courier-mta.org/maildir.html); RFC 4155 (mbox).
+Sources: cr.yp.to/proto/maildir.html; Maildir++ (courier-mta.org/maildir.html).
 """
 
 import os
@@ -12,20 +12,15 @@ import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice, pairwise
 from pathlib import Path
 
 MAX_ENTRIES = 100_000  # of all directories together
 MAX_FOLDERS = 200
 MAX_DEPTH = 3  # of directories in directories of .eml files
-MAX_MBOX = 256 * 1024 * 1024  # bytes of one file
 INBOX = "INBOX"
 
-_CHUNK = 1024 * 1024
-_BEGIN = b"From "
-_BETWEEN = re.compile(rb"\n\r?\n(?=From )")
 _INBOXES = {"inbox", "mbox", "new"}
 
 
@@ -44,15 +39,22 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """Where one letter lies. The same letter unchanged is an equal spot."""
+    """Where one letter lies. The same letter unchanged is an equal spot.
 
-    path: Path
-    folder: str
-    owner: str
+    There may be many thousands, so that they are compared by little, and hold little.
+    """
+
+    path: str
     start: int = 0  # in an mbox file, after the line that begins "From "
-    size: int = 0
     mark: tuple[int, ...] = ()  # inode, size and time of the file; of an mbox what it begins with
-    came: datetime | None = None
+    folder: str = field(default=INBOX, compare=False)
+    owner: str = field(default="", compare=False)
+    size: int = field(default=0, compare=False)
+    time_ns: int | None = field(default=None, compare=False)  # of the file, since 1970
+
+    @property
+    def came(self) -> datetime | None:
+        return None if self.time_ns is None else _moment(self.time_ns)
 
     def read(self, limit: int) -> bytes:
         """Return the first *limit* bytes of the letter.
@@ -65,7 +67,7 @@ class Spot:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[int]:
+def opened(path: str | Path) -> Iterator[int]:
     """Open a regular file, never a link, a pipe or a device, and without waiting."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -106,15 +108,19 @@ class Walk:
         """Is there nothing at all, as in a directory whose disk is not mounted?"""
         return self._root.is_dir() and next(iter(self._entries(self._root)), None) is None
 
-    def letters(self, folder: Folder) -> Iterator[Spot]:
-        """Yield the letters of a folder of a Maildir or of .eml files."""
-        places = [folder.path / "new", folder.path / "cur"]
-        for place in places if self._form == "maildir" else [folder.path]:
-            for entry in self._entries(place):
-                if self._form == "maildir" or entry.name.lower().endswith(".eml"):
-                    spot = _spot(entry, folder)
-                    if spot is not None:
-                        yield spot
+    def directories(self, folder: Folder) -> list[Path]:
+        """Return the directories in which the letters of *folder* lie."""
+        if self._form == "maildir":
+            return [folder.path / "new", folder.path / "cur"]
+        return [folder.path]
+
+    def letters(self, directory: Path, folder: Folder) -> Iterator[Spot]:
+        """Yield the letters in one of the directories of a folder."""
+        for entry in self._entries(directory):
+            if self._form == "maildir" or entry.name.lower().endswith(".eml"):
+                spot = _spot(entry, folder)
+                if spot is not None:
+                    yield spot
 
     def _below(self, base: Path, owner: str) -> Iterator[Folder]:
         if self._form == "maildir":
@@ -190,13 +196,22 @@ def _spot(entry: "os.DirEntry[str]", folder: Folder) -> Spot | None:
     if not stat.S_ISREG(known.st_mode) or entry.name.startswith("."):
         return None
     return Spot(
-        path=Path(entry.path),
+        path=entry.path,
+        mark=(known.st_ino, known.st_size, known.st_mtime_ns),
         folder=folder.name,
         owner=folder.owner,
         size=known.st_size,
-        mark=(known.st_ino, known.st_size, known.st_mtime_ns),
-        came=_moment(known.st_mtime_ns),
+        time_ns=known.st_mtime_ns,
     )
+
+
+def mark_of(directory: Path) -> tuple[int, int] | None:
+    """What changes when a name is put into a directory or taken out of it; None if it is gone."""
+    try:
+        known = directory.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return known.st_ino, known.st_mtime_ns
 
 
 def _moment(nanoseconds: int) -> datetime | None:
@@ -204,88 +219,3 @@ def _moment(nanoseconds: int) -> datetime | None:
         return datetime.fromtimestamp(nanoseconds // 1_000_000_000, UTC)
     except (OverflowError, ValueError, OSError):
         return None
-
-
-@dataclass(slots=True)
-class Mbox:
-    """One mbox file, read on from where the last look ended."""
-
-    folder: Folder
-    _mark: tuple[int, int, int] = (0, 0, 0)  # inode, size, time
-    _spots: tuple[Spot, ...] = ()
-
-    def letters(self) -> tuple[Spot, ...]:
-        """Return its letters.
-
-        Raises:
-            OSError: it is gone or cannot be read.
-            TooMuchError: it is too large.
-            BlockingIOError: it has become shorter since the last look: somebody may be writing
-                it anew, and what is not there yet is not gone. The next look believes it.
-        """
-        with opened(self.folder.path) as descriptor:
-            known = os.fstat(descriptor)
-            mark = (known.st_ino, known.st_size, known.st_mtime_ns)
-            if mark == self._mark:
-                return self._spots
-            if known.st_size > MAX_MBOX:
-                raise TooMuchError(f"{known.st_size} bytes in {self.folder.path.name}")
-            has_shrunk = known.st_size < self._mark[1]
-            kept = self._spots[:-1] if self._is_longer(descriptor, known) else ()
-            begin = kept[-1].start + kept[-1].size if kept else 0
-            self._spots = (*kept, *self._read_on(descriptor, begin, known))
-            self._mark = mark
-        if has_shrunk:
-            raise BlockingIOError(f"{self.folder.path.name} is being written anew")
-        return self._spots
-
-    def _is_longer(self, descriptor: int, known: os.stat_result) -> bool:
-        """Has the file only grown? Then all letters but the last stand where they stood."""
-        inode, size, _ = self._mark
-        return (
-            known.st_ino == inode
-            and known.st_size > size
-            and all(_beginning(descriptor, s.start) == s.mark for s in self._spots[-2:])
-        )
-
-    def _read_on(self, descriptor: int, begin: int, known: os.stat_result) -> Iterator[Spot]:
-        starts = list(islice(_starts(descriptor, begin, known.st_size), MAX_ENTRIES + 1))
-        if len(starts) > MAX_ENTRIES:
-            raise TooMuchError(f"more than {MAX_ENTRIES} letters in {self.folder.path.name}")
-        for start, end in pairwise([*starts, known.st_size]):
-            line = os.pread(descriptor, 1024, start).partition(b"\n")
-            after = start + len(line[0]) + len(line[1])
-            yield Spot(
-                path=self.folder.path,
-                folder=self.folder.name,
-                owner=self.folder.owner,
-                start=after,
-                size=max(0, end - after),
-                mark=_beginning(descriptor, after),
-            )
-
-
-def _starts(descriptor: int, begin: int, size: int) -> Iterator[int]:
-    """Yield where letters begin: at "From " at the beginning, or after an empty line."""
-    # What was read before ended at a letter's end: blank lines may stand between.
-    head = os.pread(descriptor, 16, begin)
-    blank = len(head) - len(head.lstrip(b"\r\n"))
-    if head[blank : blank + len(_BEGIN)] != _BEGIN:
-        return
-    yield begin + blank
-    at = begin + blank
-    while at < size:
-        chunk = os.pread(descriptor, _CHUNK, at)
-        if not chunk:
-            return  # the file was cut off meanwhile
-        found = [at + match.end() for match in _BETWEEN.finditer(chunk)]
-        yield from found
-        # The end of a chunk is looked at again: an empty line may lie across it.
-        at = max(at + len(chunk) - len(_BEGIN) - 2, found[-1] if found else 0, at + 1)
-        if len(chunk) < _CHUNK:
-            return
-
-
-def _beginning(descriptor: int, start: int) -> tuple[int, ...]:
-    """A mark of how a letter in an mbox begins."""
-    return (start, hash(os.pread(descriptor, 256, start)))

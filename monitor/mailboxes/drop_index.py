@@ -14,9 +14,11 @@ from monitor.evidence import fields
 from monitor.evidence.fields import HeaderField
 from monitor.evidence.stamp import NEEDED_HEADERS
 from monitor.mailboxes.candidates import MAX_HEADER_BYTES, header_block
-from monitor.mailboxes.drop_files import INBOX, Folder, Mbox, Spot, TooMuchError, Walk
+from monitor.mailboxes.drop_files import INBOX, Folder, Spot, TooMuchError, Walk, mark_of
+from monitor.mailboxes.drop_mbox import Mbox
 
 MAX_READ = 20_000  # letters that one look opens
+SETTLED_S = 2.0  # file systems tell times to this at the worst (FAT)
 MAX_ADDRESSES = 20  # of one letter
 MAX_FIELDS = 4096  # characters of one field that is remembered
 KEPT_FOR = timedelta(days=5)  # a copy is watched for three days
@@ -24,6 +26,7 @@ KEPT_FOR = timedelta(days=5)  # a copy is watched for three days
 # Who a letter was for, in the words of the servers that laid it down: Postfix and Dovecot,
 # Exim ("Envelope-To"), fetchmail and gateways ("X-Envelope-To"), and the letter's own word.
 _RECIPIENTS = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "to", "cc")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = datetime.min.replace(tzinfo=UTC)
 _NEEDED = {name.lower() for name in NEEDED_HEADERS}
 _ADDRESS = re.compile(r"[^\s<>,;:\"()\[\]]{1,64}@[A-Za-z0-9.-]{1,255}")
@@ -42,6 +45,16 @@ class Letter:
     ids: frozenset[str]  # Message-IDs
 
 
+@dataclass(slots=True)
+class _Place:
+    """A directory or an mbox file as the last walk found it."""
+
+    spots: frozenset[Spot] = frozenset()
+    mark: tuple[int, int] | None = None
+    since: float = 0.0  # since when it has been met with this mark, by a clock of our own
+    is_settled: bool = False
+
+
 class Drop:
     """One [drops.NAME]: its letters by address and Message-ID. Safe between threads.
 
@@ -56,13 +69,14 @@ class Drop:
         self._form = form
         self._lock = threading.Lock()
         self._began = float("-inf")  # when the last walk that was finished began
-        self._since: datetime | None = None  # letters before it are not known
-        self._letters: dict[Spot, Letter] = {}
-        self._old: set[Spot] = set()  # too old when they were met
-        self._by_mark: defaultdict[str, dict[Spot, None]] = defaultdict(dict)
-        self._mboxes: dict[Path, Mbox] = {}
-        self._unread = 0
+        self._since: datetime | None = None  # what came before it is not read
         self._folders: tuple[Folder, ...] = ()
+        self._places: dict[Path, _Place] = {}
+        self._mboxes: dict[Path, Mbox] = {}
+        self._letters: dict[Spot, Letter] = {}
+        self._unread: set[Spot] = set()  # too old, or not to be opened
+        self._by_mark: defaultdict[str, dict[Spot, None]] = defaultdict(dict)
+        self._failed = 0
 
     @property
     def delimiter(self) -> str:
@@ -90,9 +104,10 @@ class Drop:
             is_wide = since is None or (self._since is not None and self._since <= since)
             began = monotonic()
             if not (self._began >= asked and is_wide):
-                self._walk(since)
+                self._walk()
+                self._read(since)
                 self._began = began
-            return self._unread
+            return self._failed
 
     def letters(self, address: str, ids: Collection[str]) -> list[Letter]:
         """Return the letters to *address*, and those that bear one of *ids*."""
@@ -101,46 +116,78 @@ class Drop:
             spots = {spot for mark in marks for spot in self._by_mark.get(mark, ())}
             return [self._letters[spot] for spot in spots]
 
-    def _walk(self, since: datetime | None) -> None:
+    def _walk(self) -> None:
+        """Learn which letters there are; none is opened."""
         walk = Walk(self.path, self._form)
         folders = walk.folders()
         if not folders or walk.is_bare():
             raise FileNotFoundError(2, f"nothing is there that is {_KINDS[self._form]}")
         self._folders = tuple(folders)
-        if since is not None and (self._since is None or since < self._since):
-            self._since = since
-            self._old.clear()
-        spots = set(self._spots(walk, folders))
-        for spot in self._letters.keys() - spots:
+        met: set[Path] = set()
+        for place, spots in self._listed(walk):
+            met.add(place)
+            if spots is not None:
+                self._put(place, spots)
+        for place in self._places.keys() - met:
+            self._put(place, frozenset())
+            del self._places[place]
+
+    def _put(self, place: Path, spots: frozenset[Spot]) -> None:
+        """Learn what lies in one place now."""
+        known = self._places.setdefault(place, _Place())
+        for spot in known.spots - spots:
+            self._unread.discard(spot)
             self._forget(spot)
-        self._old &= spots
-        self._unread = 0
-        if since is not None:
-            self._read(spots - self._letters.keys() - self._old)
-            self._prune(since)
+        self._unread |= spots - known.spots
+        known.spots = spots
 
-    def _spots(self, walk: Walk, folders: list[Folder]) -> Iterator[Spot]:
-        if self._form != "mbox":
-            for folder in folders:
-                yield from walk.letters(folder)
+    def _listed(self, walk: Walk) -> Iterator[tuple[Path, frozenset[Spot] | None]]:
+        """Yield each directory or mbox file with its letters; None if they are the same."""
+        if self._form == "mbox":
+            self._mboxes = {f.path: self._mboxes.get(f.path) or Mbox(f) for f in self._folders}
+            for path, mbox in self._mboxes.items():
+                yield path, frozenset(mbox.letters())
             return
-        self._mboxes = {f.path: self._mboxes.get(f.path) or Mbox(f) for f in folders}
-        for mbox in self._mboxes.values():
-            yield from mbox.letters()
+        for folder in self._folders:
+            for directory in walk.directories(folder):
+                yield directory, self._news(walk, directory, folder)
 
-    def _read(self, news: set[Spot]) -> None:
-        is_too_old = [s for s in news if s.came and self._since and s.came < self._since]
-        self._old.update(is_too_old)
-        right = sorted(news.difference(is_too_old), key=lambda s: s.came or _FIRST, reverse=True)
-        for count, spot in enumerate(right):
-            if count >= MAX_READ:
-                raise TooMuchError(f"more than {MAX_READ} new letters")
+    def _news(self, walk: Walk, directory: Path, folder: Folder) -> frozenset[Spot] | None:
+        """List a directory, unless it is one of a Maildir and has not changed for sure.
+
+        The letters of a Maildir are never written to. A directory's time may be coarse: only
+        when it has stood still for a while does the same time mean the same letters.
+        """
+        mark, now = mark_of(directory), monotonic()
+        known = self._places.setdefault(directory, _Place())
+        if known.mark != mark:
+            known.mark, known.since, known.is_settled = mark, now, False
+        elif known.is_settled and self._form == "maildir":
+            return None
+        spots = frozenset(walk.letters(directory, folder))
+        known.is_settled = now - known.since >= SETTLED_S and mark_of(directory) == mark
+        return spots
+
+    def _read(self, since: datetime | None) -> None:
+        """Open the letters that came after *since*; None: none."""
+        self._failed = 0
+        if since is None:
+            return
+        self._since = since if self._since is None else min(self._since, since)
+        oldest = _nanoseconds(self._since)
+        right = [s for s in self._unread if s.time_ns is None or s.time_ns >= oldest]
+        right.sort(key=lambda spot: spot.time_ns or 0, reverse=True)
+        for spot in right[:MAX_READ]:
             try:
                 self._remember(_letter(spot))
+                self._unread.discard(spot)
             except FileNotFoundError:
-                pass  # moved or gone since it was listed
+                pass  # moved or gone since it was listed: the next walk tells
             except OSError:
-                self._unread += 1
+                self._failed += 1
+        if len(right) > MAX_READ:
+            raise TooMuchError(f"more than {MAX_READ} new letters")
+        self._prune(since)
 
     def _remember(self, letter: Letter) -> None:
         self._letters[letter.spot] = letter
@@ -148,8 +195,8 @@ class Drop:
             self._by_mark[mark][letter.spot] = None
 
     def _forget(self, spot: Spot) -> None:
-        letter = self._letters.pop(spot)
-        for mark in letter.addresses | letter.ids:
+        letter = self._letters.pop(spot, None)
+        for mark in letter.addresses | letter.ids if letter else ():
             self._by_mark[mark].pop(spot, None)
             if not self._by_mark[mark]:
                 del self._by_mark[mark]
@@ -157,14 +204,21 @@ class Drop:
     def _prune(self, since: datetime) -> None:
         """Forget what no look will ask for again."""
         oldest = since - KEPT_FOR if since > _FIRST + KEPT_FOR else _FIRST
-        if self._since is not None and self._since < oldest:
-            self._since = oldest
-        for spot in [s for s in self._letters if s.came is not None and s.came < oldest]:
+        if self._since is None or self._since >= oldest:
+            return
+        self._since = oldest
+        limit = _nanoseconds(oldest)
+        for spot in [s for s in self._letters if s.time_ns is not None and s.time_ns < limit]:
             self._forget(spot)
-            self._old.add(spot)
+            self._unread.add(spot)
 
 
 _KINDS = {"maildir": "a Maildir", "mbox": "an mbox file", "eml": "an .eml file or a directory"}
+
+
+def _nanoseconds(moment: datetime) -> int:
+    """Return a moment as files tell it."""
+    return int((moment - _EPOCH) / timedelta(microseconds=1)) * 1000
 
 
 def _letter(spot: Spot) -> Letter:

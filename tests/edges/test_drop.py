@@ -220,6 +220,31 @@ def test_a_later_look_opens_only_what_is_new(
     assert len(mailbox.look([copy(3), copy(31)])) == 2
 
 
+def test_a_directory_that_has_stood_still_is_not_listed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(maildir(tmp_path) / "new" / "1", letter())
+    listed: list[str] = []
+    real = os.scandir
+
+    def noted(path: Path) -> object:
+        listed.append(Path(path).name)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", noted)
+    monkeypatch.setattr(drop_index, "SETTLED_S", 0)
+    mailbox = opened(tmp_path)
+    mailbox.look([copy()])
+    assert {"new", "cur"} <= set(listed)
+    listed.clear()
+    assert len(mailbox.look([copy()])) == 1
+    assert not {"new", "cur"} & set(listed)
+    put(tmp_path / "new" / "2", letter(2))
+    os.utime(tmp_path / "new", (0, 0))  # another time for sure, however coarse the clock is
+    assert len(mailbox.look([copy(), copy(2)])) == 2
+    assert "cur" not in listed
+
+
 def test_what_came_long_before_is_not_even_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -318,7 +343,7 @@ def test_an_mbox_that_became_shorter_is_believed_at_the_second_look(tmp_path: Pa
 def test_an_mbox_whose_separators_lie_across_pieces_is_read_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("monitor.mailboxes.drop_files._CHUNK", 16)
+    monkeypatch.setattr("monitor.mailboxes.drop_mbox._CHUNK", 16)
     path = put(tmp_path / "inbox", mbox(*[letter(n) for n in range(20)]))
     assert len(opened(path, "mbox").look([copy(n) for n in range(20)])) == 20
 
@@ -377,8 +402,8 @@ def test_a_file_that_cannot_be_opened_leaves_the_others_known(
     put(tmp_path / "new" / "good", letter(1))
     real = os.open
 
-    def some(path: Path, flags: int) -> int:
-        if path == bad:
+    def some(path: str, flags: int) -> int:
+        if path == str(bad):
             raise PermissionError(13, "Permission denied", str(bad))
         return real(path, flags)
 

@@ -1,6 +1,8 @@
 """What is kept of how reading a seed goes."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 from sqlalchemy import Engine
@@ -10,6 +12,7 @@ from monitor.core.errors import MailboxLockedError, SeedwatchError
 from monitor.core.ports import PartlyReadError
 from monitor.store import seed_health
 from monitor.store.columns import saved
+from monitor.store.engine import open_engine, upgrade
 from monitor.store.seed_health import Attempt
 from monitor.store.tables import OrganisationRow, SeedHealthRow, SeedRow
 from tests.work.conftest import postgresql, postgresql_engine
@@ -17,11 +20,27 @@ from tests.work.conftest import postgresql, postgresql_engine
 __all__ = ["postgresql", "postgresql_engine"]  # fixtures
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
+NUMBERS = count(1)
 LOCKED = MailboxLockedError("sign-in refused.", remedy="Make a new app password.")
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """One database for all: each test has a seed of its own."""
+    engine = open_engine(f"sqlite:///{tmp_path_factory.mktemp('health') / 'seedwatch.db'}")
+    upgrade(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def session(shared: Engine) -> Iterator[Session]:
+    with Session(shared) as opened:
+        yield opened
+
+
 def seed(session: Session) -> int:
-    owner = OrganisationRow(name="Acme")
+    owner = OrganisationRow(name=f"Acme {next(NUMBERS)}")
     session.add(owner)
     session.flush()
     made = SeedRow(

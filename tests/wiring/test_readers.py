@@ -3,6 +3,7 @@
 import base64
 import json
 import random
+import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ from monitor.core.seeds import Account, Security, SeedEntry
 from monitor.settings.sections import Settings
 from monitor.store import seeds
 from monitor.store.columns import saved
-from monitor.store.engine import upgrade
+from monitor.store.engine import open_engine, upgrade
 from monitor.store.tables import OrganisationRow, SeedRow
 from monitor.wiring import House, build
 from monitor.wiring.readers import Rows, reader_parts
@@ -128,8 +129,20 @@ class TokenImap:
 Furnish = Callable[..., House]
 
 
+@pytest.fixture(scope="module")
+def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, to be copied."""
+    path = tmp_path_factory.mktemp("blank") / "blank.db"
+    engine = open_engine(f"sqlite:///{path}")
+    upgrade(engine)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    engine.dispose()
+    return path
+
+
 @pytest.fixture
-def furnish(tmp_path: Path, clock: ManualClock) -> Iterator[Furnish]:
+def furnish(blank: Path, tmp_path: Path, clock: ManualClock) -> Iterator[Furnish]:
     """Return a house with one seed, and everything that readers may need configured."""
     houses: list[House] = []
 
@@ -144,9 +157,9 @@ def furnish(tmp_path: Path, clock: ManualClock) -> Iterator[Furnish]:
                 **sections,
             }
         )
+        shutil.copy(blank, tmp_path / "seedwatch.db")
         house = build(settings, clock=clock, rng=random.Random(1))
         houses.append(house)
-        upgrade(house.engine)
         with Session(house.engine) as session:
             owner = OrganisationRow(name="Acme")
             session.add(owner)
