@@ -13,6 +13,7 @@ from monitor.core.errors import BadInputError
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 THREADS = 8
+MAX_BODY = 2 * 1024 * 1024  # of a request: more is refused before it is taken in
 END_WITHIN_S = 2.0  # browsers keep connections open, which nobody waits for
 
 
@@ -39,7 +40,9 @@ class Listening:
 
     def serve(self, app: Flask) -> None:
         """Answer with the pages of *app*, in a thread of its own."""
-        self._server = create_server(app, sockets=[self._socket], threads=THREADS)
+        self._server = create_server(
+            app, sockets=[self._socket], threads=THREADS, max_request_body_size=MAX_BODY
+        )
         self._thread = threading.Thread(target=self._server.run, name="web", daemon=True)
         self._thread.start()
 

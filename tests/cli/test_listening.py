@@ -42,6 +42,15 @@ def test_pages_are_served_where_it_says(host: str, pages: Flask) -> None:
             assert json.load(answer) == {"it": "answers"}
 
 
+def test_a_request_of_many_megabytes_is_refused_before_it_is_taken_in(
+    listening: Listening, pages: Flask
+) -> None:
+    listening.serve(pages)
+    with socket.create_connection(("127.0.0.1", listening.port), timeout=10) as caller:
+        caller.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900000000\r\n\r\n")
+        assert caller.recv(100).startswith(b"HTTP/1.1 413 ")
+
+
 def test_a_port_is_held_before_pages_are_served(listening: Listening) -> None:
     with pytest.raises(BadInputError, match=r"cannot be used \(Address already in use\)"):
         listen(port=listening.port)
