@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from monitor.bounded_http import Answer, Ask, Service
 from monitor.core.campaigns import Found, Wanted
-from monitor.core.errors import MailboxBusyError
+from monitor.core.errors import AgainLaterError, MailboxBusyError
 from monitor.core.folders import FolderSight
 from monitor.core.ports import PartlyReadError, TokenSource
 from monitor.mailboxes.candidates import Candidate, Chosen, Keys, choose, header_block, ids_of
@@ -108,7 +108,12 @@ class GmailMailbox:
             names = [n for w in wanted[start : start + MAX_IDS] for n in ids_of(w)]
             self._fetch(talk, self._listed(talk, _by_ids(names)), messages)
         missing = _missing(messages, wanted)
-        unsure = self._scan(talk, missing, messages) if missing else ""
+        unsure = ""
+        if missing:
+            try:
+                unsure = self._scan(talk, missing, messages)
+            except AgainLaterError as error:  # what was found by its Message-ID is known
+                unsure = error.what
         return choose(messages.values(), wanted), unsure
 
     def _scan(

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from monitor.bounded_http import Ask, Service
 from monitor.core.campaigns import Found, Match, Role, Wanted
-from monitor.core.errors import BadInputError, MailboxBusyError
+from monitor.core.errors import AgainLaterError, BadInputError, MailboxBusyError
 from monitor.core.folders import FolderSight
 from monitor.core.ports import PartlyReadError, TokenSource
 from monitor.core.seeds import Account
@@ -97,10 +97,13 @@ class GraphMailbox:
             self._learn_folders(talk)
             look = _Look(wanted)
             self._search(talk, look)
-            if look.missing():
-                self._search_recoverable(talk, look)
-            if look.missing():
-                self._scan(talk, look)
+            try:
+                if look.missing():
+                    self._search_recoverable(talk, look)
+                if look.missing():
+                    self._scan(talk, look)
+            except AgainLaterError as error:  # what was found by its Message-ID is known
+                look.unsure = error.what
             chosen = look.chosen()
         self._known.learn(c for c in chosen if c.found.match is not Match.MESSAGE_ID)
         found = [one.found for one in chosen]

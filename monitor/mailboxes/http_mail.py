@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from time import monotonic
 from typing import TypeAlias
 from urllib.parse import urljoin, urlsplit
 
@@ -29,6 +30,7 @@ from monitor.tenant import RefusedError
 Row: TypeAlias = dict[str, Json]
 
 # Worth another try, though most of them say that we did something wrong.
+LOOK_TIMEOUTS = 6
 MAX_NAME = 200  # characters of a folder's name
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 BUSY = frozenset({408, 409, 423, 425, 429})
@@ -62,19 +64,22 @@ class MailService:
     Args:
         remedy: what a person is to do about a refusal.
         is_busy: does this answer mean "later", though its status says "no"?
+        monotonic_s: a clock that only runs forward, in seconds.
     """
 
     service: Service
     tokens: TokenSource
     remedy: str
     is_busy: Callable[[Answer], bool] = lambda _: False
+    monotonic_s: Callable[[], float] = monotonic
 
     @contextmanager
     def talk(self) -> Iterator["MailTalk"]:
         """Keep connections open between requests until the block ends.
 
         Raises:
-            MailboxLockedError, MailboxBusyError: whatever goes wrong within the block.
+            MailboxLockedError, MailboxBusyError: whatever goes wrong within the block, which
+                may not take longer than LOOK_TIMEOUTS times the time of one answer.
         """
         with of_a_mailbox(), self.service.talk() as talk:
             yield MailTalk(self, talk)
@@ -86,6 +91,7 @@ class MailTalk:
     def __init__(self, mail: MailService, talk: Talk) -> None:
         self._mail = mail
         self._talk = talk
+        self._ends_s = mail.monotonic_s() + LOOK_TIMEOUTS * mail.service.timeout_s
 
     def object(self, ask: Ask, *, hops: int = 0) -> Row:
         """Return the JSON object that answers *ask*.
@@ -141,6 +147,8 @@ class MailTalk:
         raise MailboxBusyError(f"{self._mail.service.name} leads us to another server.")
 
     def _send(self, ask: Ask) -> Answer:
+        if self._mail.monotonic_s() > self._ends_s:
+            raise MailboxBusyError(f"{self._mail.service.name} takes too long to be read.")
         return self._talk.send_signed(ask, self._mail.tokens)
 
     def _check(self, answer: Answer) -> None:

@@ -49,6 +49,15 @@ class FaultError(Exception):
         self.reply = Reply(body, status, {n.replace("_", "-"): v for n, v in headers.items()})
 
 
+class QuietServer(ThreadingHTTPServer):
+    """A client that hangs up amid an answer, as bounded ones do, is no news."""
+
+    daemon_threads = False
+
+    def handle_error(self, *_: object) -> None:
+        """Silence."""
+
+
 class StrictService:
     """Serves `answer` on a free port of the loopback until it is stopped.
 
@@ -74,8 +83,7 @@ class StrictService:
             def log_message(self, *_: object) -> None:
                 """Silence."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = False
+        self._server = QuietServer(("127.0.0.1", 0), Handler)
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))

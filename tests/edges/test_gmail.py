@@ -207,6 +207,18 @@ def test_more_mail_than_is_compared_makes_the_others_unknown(gmail: Gmail) -> No
     assert [one.message_id for one in caught.value.partial] == ["<2@brand.example>"]
 
 
+def test_what_was_found_is_known_though_comparing_the_rest_fails(gmail: Gmail) -> None:
+    gmail.letters = {"a": Letter(1, "INBOX"), "b": Letter(3, "INBOX")}
+    gmail.look(wanted(1))
+    listed = Reply({"messages": [{"id": "a"}]})
+    found = gmail._get("a", Asked("GET", "", {"format": "metadata"}, {}, b""))
+    gmail.service.faults = [found, listed, TROUBLE["503"]]
+
+    with pytest.raises(PartlyReadError, match="503") as caught:
+        gmail.look(wanted(1), wanted(2))
+    assert [one.message_id for one in caught.value.partial] == ["<1@brand.example>"]
+
+
 def test_further_messages_that_are_the_same_copy_are_counted(gmail: Gmail) -> None:
     gmail.letters = {"a": Letter(1, "SPAM"), "b": Letter(1, "INBOX"), "c": Letter(1, "SPAM")}
 

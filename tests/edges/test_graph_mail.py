@@ -3,6 +3,7 @@
 import json
 import smtplib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -507,6 +508,14 @@ def test_a_message_that_never_ends_is_read_to_its_limit(service: Delegated, answ
     service.server.stalls.add("GET /v1.0/me/messages/m1/$value")
 
     assert service.mailbox.read("<1@brand.example>", limit=1_000) == b"x" * 1_000
+
+
+def test_a_look_ends_though_each_answer_comes_in_time(service: Delegated, wanted: Want) -> None:
+    hours = iter(range(0, 360_000, 3_600))
+    slow = replace(service.mailbox._mail, monotonic_s=lambda: float(next(hours)))
+
+    with pytest.raises(MailboxBusyError, match="takes too long"):
+        GraphMailbox(slow, base_url=service.server.url).look([wanted(1)])
 
 
 def test_looking_for_nothing_proves_the_mailbox_each_time(service: Delegated) -> None:
