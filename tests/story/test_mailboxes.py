@@ -11,7 +11,7 @@ from monitor.core.clock import ManualClock
 from monitor.core.placements import LADDER, Placement
 from monitor.lab.lab import Lab
 from monitor.lab.scenario import load_scenario
-from monitor.store.new_tests import ENDS_AFTER
+from monitor.store.placement_tests import ENDS_AFTER
 from tests.story.home import Home, hosted, settings_at
 from tests.story.relay import relaying
 
