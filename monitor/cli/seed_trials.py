@@ -26,6 +26,7 @@ from monitor.senders.smtp import SmtpTransport
 from monitor.store import seeds as rows
 from monitor.store.tables import SeedRow
 from monitor.wiring import House
+from monitor.wiring.replies import load_replies
 
 AT_ONCE = 16  # mailboxes that are tried in parallel
 AT_ONE_PROVIDER = 4  # of these, unless its facts allow fewer
@@ -96,6 +97,7 @@ class Trials:
         self._turns = {
             trial.facts.id: threading.BoundedSemaphore(_at_once(trial.facts)) for trial in self.all
         }
+        self._replies = load_replies(house.settings.data.seedlists_dir)
         self._our_server = threading.BoundedSemaphore(AT_OUR_SERVER)
 
     def sign_in(self) -> None:
@@ -165,7 +167,7 @@ class Trials:
             trial.problem = problem_of_sending(error, account)
             return
         trial.mail.outcome = done.outcome
-        trial.problem = problem_of_handover(done, account)
+        trial.problem = problem_of_handover(done, account, self._replies)
 
     def _letter(self, account: Account, via: str) -> tuple[Letter, str]:
         """Write the message: harmless, and it says what it is."""

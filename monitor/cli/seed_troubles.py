@@ -3,7 +3,7 @@
 import re
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,6 +17,7 @@ from monitor.core.errors import (
     TransportRefusedError,
 )
 from monitor.core.seeds import Account, ProviderFacts
+from monitor.evidence.smtp_replies import Kind, Known, Reply, read
 
 
 class Trouble(StrEnum):
@@ -64,10 +65,16 @@ _REMEDIES = {
     Trouble.NO_INBOX: "Open the mailbox in a browser: the account may be new, or closed.",
     Trouble.BUSY: "Try again in some minutes.",
     Trouble.NOT_SENT: "Check the mail server in [sending]: seedwatch doctor looks at it.",
-    Trouble.REJECTED: "Read what the server says: seedwatch explain knows the usual replies. "
-    "The address may not exist, or the sender may not be allowed.",
+    Trouble.REJECTED: "Read what the server says: the address may not exist, or [alerts] "
+    "from_address may not be allowed to send.",
     Trouble.NOT_FOUND: "It may be late: look into the mailbox in a browser, in spam and quarantine "
     "too, and try again with a longer --wait.",
+}
+_BY_KIND = {
+    Kind.NO_SUCH_USER: "Check the seed's address.",
+    Kind.AUTHENTICATION: "Let [alerts] from_address be at a domain whose SPF, DKIM and DMARC pass.",
+    Kind.POLICY: "Let [alerts] from_address be an address of yours that can be answered.",
+    Kind.OUTBOUND_BLOCKED: "The account may not send any more: look into it in a browser.",
 }
 # What servers say where a password will never do.
 _OAUTH_WORDS = re.compile(r"basic ?auth|oauth|modern auth|web ?login ?required", re.IGNORECASE)
@@ -75,7 +82,6 @@ _THROTTLE_WORDS = re.compile(
     r"too many|throttl|rate limit|bandwidth|\[LIMIT\]|\[UNAVAILABLE\]|rests until", re.IGNORECASE
 )
 _FULL_WORDS = re.compile(r"over ?quota|mailbox (is )?full|quota exceeded", re.IGNORECASE)
-_FULL_CODES = {"4.2.2", "5.2.2"}
 
 
 def problem_of(error: SeedwatchError, account: Account | None, facts: ProviderFacts) -> Problem:
@@ -97,22 +103,35 @@ def problem_of_sending(error: SeedwatchError, account: Account) -> Problem:
     return _problem(trouble, f"the message was not sent: {error.what}", error.remedy, account)
 
 
-def problem_of_handover(done: Handover, account: Account) -> Problem | None:
-    """Say what an outcome other than "accepted" means; None if the message is on its way."""
+def problem_of_handover(
+    done: Handover, account: Account, replies: Sequence[Known]
+) -> Problem | None:
+    """Say what an outcome other than "accepted" means; None if the message is on its way.
+
+    Args:
+        replies: the known ones, by which a server's words are understood.
+    """
     if done.outcome in {Outcome.ACCEPTED, Outcome.UNCERTAIN}:
         return None
     why = str(done.reply) if done.reply else done.problem
-    is_full = done.reply is not None and (
-        done.reply.enhanced in _FULL_CODES or bool(_FULL_WORDS.search(done.reply.text))
-    )
-    if is_full:
+    told = read(why, replies) if done.reply else None
+    if told is not None and told.kind is Kind.MAILBOX_FULL:
         return _problem(Trouble.FULL, f"its mailbox takes no mail: {why}", "", account)
     if done.outcome is Outcome.REJECTED:
-        return _problem(Trouble.REJECTED, f"the message was sent and rejected: {why}", "", account)
+        says = f"the message was sent and rejected: {why}"
+        return _problem(Trouble.REJECTED, says, _remedy_of(told), account)
     remedy = ""
     if done.outcome is Outcome.DEFERRED:
         remedy = "Try again in some minutes: servers put off senders that they do not know."
     return _problem(Trouble.NOT_SENT, f"the message was not sent: {why}", remedy, account)
+
+
+def _remedy_of(told: Reply | None) -> str:
+    """Say what a refusal means, what to do about its kind, and where it is explained."""
+    if told is None or not told.meaning:
+        return ""
+    page = f" See {told.page}" if told.page else ""
+    return f"{told.meaning} {_BY_KIND.get(told.kind, '')}".strip() + page
 
 
 def not_found(account: Account, waited_s: float, last: SeedwatchError | None) -> Problem:

@@ -28,6 +28,7 @@ from monitor.lab.lab import Lab
 from monitor.lab.scenario import load_scenario
 from monitor.store.tables import SeedHealthRow
 from monitor.wiring import load_facts
+from monitor.wiring.replies import load_replies
 from tests.cli.typed import refused, run, setting
 from tests.story.relay import relaying
 
@@ -274,5 +275,20 @@ def test_what_servers_say_to_the_message_is_told_apart(
     outcome: Outcome, reply: SmtpReply | None, trouble: Trouble | None
 ) -> None:
     done = Handover("<1@a.example>", outcome, reply, "" if reply else "no connection")
-    problem = problem_of_handover(done, GMAIL)
+    problem = problem_of_handover(done, GMAIL, load_replies())
     assert (problem.trouble if problem else None) is trouble
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (SmtpReply(550, "5.1.1", "no such user"), ("No such mailbox.", "Check the seed's address")),
+        (SmtpReply(550, "5.7.26", "unauthenticated"), ("[alerts] from_address", "https://")),
+        (SmtpReply(550, "", "no"), ("from_address may not be allowed",)),
+    ],
+)
+def test_a_rejection_is_explained_in_plain_words(reply: SmtpReply, words: tuple[str, ...]) -> None:
+    done = Handover("<1@a.example>", Outcome.REJECTED, reply)
+    problem = problem_of_handover(done, GMAIL, load_replies())
+    assert problem is not None
+    assert [word for word in words if word not in problem.remedy] == []
