@@ -189,8 +189,9 @@ class ImapClient:
     def _greet(self) -> None:
         greeting = self.stream.response()
         if greeting.tag != "*" or greeting.word not in {"OK", "PREAUTH"}:
-            where, said = self._endpoint, self.said(greeting)
-            raise self.stream.busy(f"{where} does not greet as IMAP ({said})")
+            problem = f"{self._endpoint} does not greet as IMAP ({self.said(greeting)})"
+            is_throttling = greeting.word == "BYE" and refusals.is_throttling(greeting)
+            raise self.stream.throttled(problem) if is_throttling else self.stream.busy(problem)
         if greeting.code == "CAPABILITY":
             self.capabilities = wire.capabilities(greeting.value)
 
@@ -228,7 +229,9 @@ class ImapClient:
 
     def _sort_in(self, response: Response, pending: dict[str, Reply]) -> None:
         if response.word == "BYE":
-            raise self.stream.lost(f"the server said goodbye ({self.said(response)})")
+            problem = f"the server said goodbye ({self.said(response)})"
+            is_throttling = refusals.is_throttling(response)
+            raise self.stream.throttled(problem) if is_throttling else self.stream.lost(problem)
         if response.word == "CAPABILITY":
             self.capabilities = wire.capabilities(response.items)
         if response.about in pending:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TypeVar
 
 from monitor.core.errors import MailboxLockedError
@@ -69,25 +69,25 @@ class KeptConnection:
         If it closes that one too, while it owes answers to several commands, it may not take
         several in one write: then they are sent one by one.
         """
-        was_kept = self.client is not None
+        if self.client is not None:
+            with suppress(ConnectionLostError):
+                return self._guarded(work)
         try:
             return self._guarded(work)
         except ConnectionLostError as error:
-            if not was_kept and not self._may_be_overrun(error):
+            if not error.was_amid_batch or self._is_serial:
                 raise
-        try:
-            return self._guarded(work)
-        except ConnectionLostError as error:
-            if not was_kept or not self._may_be_overrun(error):
-                raise
-        return self._guarded(work)
+        return self._one_by_one(work)
 
-    def _may_be_overrun(self, error: ConnectionLostError) -> bool:
-        """Was it lost to several commands in one write? If so, that is not done again."""
-        if self._is_serial or not error.was_amid_batch:
-            return False
-        self._is_serial = True
-        return True
+    def _one_by_one(self, work: Callable[[ImapClient], T]) -> T:
+        """Do *work* command by command, and go on so if that helps: if not, it was an outage."""
+        self._is_serial, has_helped = True, False
+        try:
+            result = self._guarded(work)
+            has_helped = True
+        finally:
+            self._is_serial = has_helped
+        return result
 
     def _guarded(self, work: Callable[[ImapClient], T]) -> T:
         is_done = False

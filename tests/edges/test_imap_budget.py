@@ -64,6 +64,25 @@ def test_a_throttled_account_is_left_alone_longer_each_time(
     assert server.connections == 9
 
 
+@pytest.mark.parametrize("command", ["LOGIN", "LIST"])
+def test_a_goodbye_may_mean_too_many(
+    scripted: Start, seed: Open, wanted: Want, clock: ManualClock, command: str
+) -> None:
+    """Then it is not tried again at once, as after other goodbyes."""
+    server = scripted({command: b"* BYE [UNAVAILABLE] Too many connections\r\n"})
+
+    assert refusal(seed(server, Budget(clock)), wanted()).retry_after == timedelta(seconds=30)
+    assert server.connections == 1
+
+
+def test_a_greeting_may_mean_too_many(
+    scripted: Start, seed: Open, wanted: Want, clock: ManualClock
+) -> None:
+    server = scripted({}, greeting=b"* BYE Too many connections from your address\r\n")
+
+    assert refusal(seed(server, Budget(clock)), wanted()).retry_after == timedelta(seconds=30)
+
+
 def test_while_it_is_left_alone_nobody_connects(
     scripted: Start, seed: Open, wanted: Want, clock: ManualClock
 ) -> None:

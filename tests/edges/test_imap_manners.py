@@ -79,6 +79,20 @@ def test_a_server_that_takes_one_command_at_a_time_is_asked_so(
     assert strict.connections == (2 if answer is None else 1)
 
 
+def test_an_outage_amid_a_batch_does_not_slow_what_comes_after(
+    scripted: Start, mailbox: Open, wanted: Want
+) -> None:
+    server = scripted({})
+    reader = mailbox(server.endpoint)
+    usual, server.answers["EXAMINE"] = server.answers["EXAMINE"], None
+    with pytest.raises(MailboxBusyError, match="closed the connection"):
+        reader.look([wanted(1)])
+    server.answers["EXAMINE"] = usual
+
+    assert len(reader.look([wanted(1)])) == 1
+    assert reader.round_trips == 4
+
+
 def test_a_provider_known_to_be_so_is_asked_so_from_the_start(
     corporate: Lab, serve: Start, wanted: Want, letter: Write, facts: dict[str, ProviderFacts]
 ) -> None:
