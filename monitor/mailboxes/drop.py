@@ -84,7 +84,7 @@ class DropMailbox:
     def _searched(self, message_id: str) -> Iterator[Letter]:
         """Look anew, for a copy that is not where we know it or that another process found."""
         self._refresh(_FIRST)
-        yield from self._drop.letters("", {message_id})
+        yield from self._drop.letters(self._account.address, {message_id})
 
     def _look(self, wanted: Sequence[Wanted]) -> _Sight:
         since = min((w.sent_at for w in wanted), default=None)
@@ -146,7 +146,7 @@ class DropMailbox:
             MailboxLockedError, MailboxBusyError: nothing can be said of what lies there.
         """
         try:
-            return self._drop.refresh(since)
+            return self._drop.refresh(self._account.address, since)
         except PermissionError as error:
             raise MailboxLockedError(
                 self._words(f"{error.filename or self._drop.path} may not be read"),
@@ -161,7 +161,7 @@ class DropMailbox:
             raise MailboxBusyError(self._words(str(error))) from error
         except OSError as error:
             raise MailboxBusyError(
-                self._words(f"{self._drop.path} is not there ({error.strerror or error})"),
+                self._words(f"{self._drop.path} cannot be used ({error.strerror or error})"),
                 remedy=f"Check [drops.{self._account.drop}] path and form, "
                 "and that its disk is mounted.",
             ) from error

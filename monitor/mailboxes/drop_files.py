@@ -91,16 +91,19 @@ class Walk:
         self._form = form
         self._met = 0
 
-    def folders(self) -> list[Folder]:
-        """Return all folders, of the addresses that have a directory of their own too."""
+    def folders(self, owner: str) -> list[Folder]:
+        """Return the folders of an address that has a place of its own; of "", the shared ones."""
         if self._form == "mbox" and not self._root.is_dir():
-            return [Folder(self._root, INBOX, "")]
-        bases = [(self._root, "")]
-        bases += [
-            (Path(e.path), e.name.lower()) for e in self._directories(self._root) if _is_of(e)
-        ]
-        found = [folder for base, owner in bases for folder in self._below(base, owner)]
-        if len(found) > MAX_FOLDERS * len(bases):
+            return [] if owner else [Folder(self._root, INBOX, "")]
+        bases = [self._root]
+        if owner:
+            of_owner = [e for e in self._directories(self._root) if e.name.lower() == owner]
+            bases = [Path(entry.path) for entry in of_owner]
+        found = [folder for base in bases for folder in self._below(base, owner)]
+        if owner and self._form == "mbox":
+            found += [f for f in self._mboxes(self._root, "") if f.owner == owner]
+        found = [folder for folder in found if folder.owner == owner]
+        if len(found) > MAX_FOLDERS:
             raise TooMuchError(f"more than {MAX_FOLDERS} folders")
         return found
 

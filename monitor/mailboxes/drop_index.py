@@ -56,9 +56,7 @@ class _Place:
 
 
 class Drop:
-    """One [drops.NAME]: its letters by address and Message-ID. Safe between threads.
-
-    All seeds in a drop share it, and those that look at the same time share one walk.
+    """One [drops.NAME], which many seeds may share. Safe between threads.
 
     Args:
         form: "maildir", "mbox" or "eml".
@@ -68,15 +66,7 @@ class Drop:
         self.path = path
         self._form = form
         self._lock = threading.Lock()
-        self._began = float("-inf")  # when the last walk that was finished began
-        self._since: datetime | None = None  # what came before it is not read
-        self._folders: tuple[Folder, ...] = ()
-        self._places: dict[Path, _Place] = {}
-        self._mboxes: dict[Path, Mbox] = {}
-        self._letters: dict[Spot, Letter] = {}
-        self._unread: set[Spot] = set()  # too old, or not to be opened
-        self._by_mark: defaultdict[str, dict[Spot, None]] = defaultdict(dict)
-        self._failed = 0
+        self._parts: dict[str, Part] = {}
 
     @property
     def delimiter(self) -> str:
@@ -85,12 +75,11 @@ class Drop:
 
     def folders_of(self, address: str) -> list[str]:
         """Return the names of the folders where mail to *address* may lie, each once."""
-        with self._lock:
-            mine = [f.name for f in self._folders if f.owner in {"", address.lower()}]
-        return sorted(set(mine), key=lambda name: (name != INBOX, name))
+        names = {folder.name for part in self._of(address) for folder in part.folders}
+        return sorted(names, key=lambda name: (name != INBOX, name))
 
-    def refresh(self, since: datetime | None) -> int:
-        """Read the letters that are new, of those that came after *since*; None: only list.
+    def refresh(self, address: str, since: datetime | None) -> int:
+        """Read the letters to *address* that are new and came after *since*; None: only list.
 
         Returns:
             How many files could not be opened.
@@ -99,6 +88,48 @@ class Drop:
             BlockingIOError: a part of it is being written anew.
             TooMuchError: it holds more than is read. What was read so far is kept.
         """
+        parts = self._of(address)
+        failed = sum(part.refresh(since) for part in parts)
+        if not any(part.folders for part in parts):
+            raise FileNotFoundError(2, f"nothing is there that is {_KINDS[self._form]}")
+        return failed
+
+    def letters(self, address: str, ids: Collection[str]) -> list[Letter]:
+        """Return the letters to *address*, and those that bear one of *ids*."""
+        return [one for part in self._of(address) for one in part.letters(address, ids)]
+
+    def _of(self, address: str) -> list["Part"]:
+        """The part that all seeds share, and the one of this address."""
+        with self._lock:
+            return [
+                self._parts.setdefault(owner, Part(self.path, self._form, owner))
+                for owner in ("", address.lower())
+            ]
+
+
+class Part:
+    """What is known of the shared folders of a drop, or of those of one address.
+
+    Those that ask at the same time share one walk. Safe between threads.
+    """
+
+    def __init__(self, path: Path, form: str, owner: str) -> None:
+        self._path = path
+        self._form = form
+        self._owner = owner
+        self._lock = threading.Lock()
+        self._began = float("-inf")  # when the last walk that was finished began
+        self._since: datetime | None = None  # what came before it is not read
+        self.folders: tuple[Folder, ...] = ()
+        self._places: dict[Path, _Place] = {}
+        self._mboxes: dict[Path, Mbox] = {}
+        self._letters: dict[Spot, Letter] = {}
+        self._unread: set[Spot] = set()  # too old, or not to be opened
+        self._by_mark: defaultdict[str, dict[Spot, None]] = defaultdict(dict)
+        self._failed = 0
+
+    def refresh(self, since: datetime | None) -> int:
+        """Do as `Drop.refresh` says, for this part."""
         asked = monotonic()
         with self._lock:
             is_wide = since is None or (self._since is not None and self._since <= since)
@@ -110,7 +141,7 @@ class Drop:
             return self._failed
 
     def letters(self, address: str, ids: Collection[str]) -> list[Letter]:
-        """Return the letters to *address*, and those that bear one of *ids*."""
+        """Do as `Drop.letters` says, for this part."""
         with self._lock:
             marks = [address.lower(), *ids]
             spots = {spot for mark in marks for spot in self._by_mark.get(mark, ())}
@@ -118,11 +149,10 @@ class Drop:
 
     def _walk(self) -> None:
         """Learn which letters there are; none is opened."""
-        walk = Walk(self.path, self._form)
-        folders = walk.folders()
-        if not folders or walk.is_bare():
-            raise FileNotFoundError(2, f"nothing is there that is {_KINDS[self._form]}")
-        self._folders = tuple(folders)
+        walk = Walk(self._path, self._form)
+        if walk.is_bare():
+            raise FileNotFoundError(2, "the directory is bare")
+        self.folders = tuple(walk.folders(self._owner))
         met: set[Path] = set()
         for place, spots in self._listed(walk):
             met.add(place)
@@ -144,11 +174,11 @@ class Drop:
     def _listed(self, walk: Walk) -> Iterator[tuple[Path, frozenset[Spot] | None]]:
         """Yield each directory or mbox file with its letters; None if they are the same."""
         if self._form == "mbox":
-            self._mboxes = {f.path: self._mboxes.get(f.path) or Mbox(f) for f in self._folders}
+            self._mboxes = {f.path: self._mboxes.get(f.path) or Mbox(f) for f in self.folders}
             for path, mbox in self._mboxes.items():
                 yield path, frozenset(mbox.letters())
             return
-        for folder in self._folders:
+        for folder in self.folders:
             for directory in walk.directories(folder):
                 yield directory, self._news(walk, directory, folder)
 

@@ -155,7 +155,23 @@ def test_a_letter_in_a_directory_of_an_address_is_that_seeds_whatever_it_says(
     put(maildir(tmp_path / ANNA) / "new" / "1", raw)
     drop = Drop(tmp_path, "maildir")
     assert places(of_drop(drop).look([copy()])) == [("INBOX", Role.INBOX)]
+    maildir(tmp_path)  # where mail of others may lie
     assert of_drop(drop, BERT).look([copy(2)]) == []
+
+
+def test_a_seed_for_which_nothing_was_ever_laid_down_is_unknown(tmp_path: Path) -> None:
+    put(maildir(tmp_path / ANNA) / "new" / "1", letter())
+    with pytest.raises(MailboxBusyError, match="nothing is there that is a Maildir"):
+        opened(tmp_path, address=BERT).look([copy(2)])
+
+
+def test_files_and_directories_of_addresses_are_of_these_alone(tmp_path: Path) -> None:
+    put(tmp_path / f"{ANNA.upper()}.mbox", mbox(letter(1, to="To: nobody")))
+    put(tmp_path / BERT / "Spam", mbox(letter(2, to="To: nobody")))
+    drop = Drop(tmp_path, "mbox")
+    assert places(of_drop(drop).look([copy()])) == [("INBOX", Role.INBOX)]
+    assert places(of_drop(drop, BERT).look([copy(2)])) == [("Spam", Role.SPAM)]
+    assert of_drop(drop).look([copy(2)]) == []
 
 
 def test_our_own_message_id_is_enough_where_no_recipient_is_named(tmp_path: Path) -> None:
@@ -290,7 +306,7 @@ def test_a_place_that_is_gone_or_not_mounted_is_unknown_with_a_remedy(
     mailbox = opened(root, form)
     mailbox.look([copy(was_found=True)])
     harm(root)
-    with pytest.raises(MailboxBusyError, match="is not there") as caught:
+    with pytest.raises(MailboxBusyError, match="cannot be used") as caught:
         mailbox.look([copy(was_found=True)])
     assert "[drops.here] path" in caught.value.remedy
 
