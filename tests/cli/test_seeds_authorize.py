@@ -109,16 +109,11 @@ def test_the_grant_is_sealed_into_the_seed_and_shown_nowhere(
     assert vault.open(f"seed:{ADDRESS}", seed.secret) == TOKEN
 
 
-@pytest.mark.parametrize(
-    ("address", "status", "words"),
-    [
+def test_who_cannot_be_authorized_is_told_why(seeded: str) -> None:
+    for address, status, words in (
         ("sed@mail.example", 1, ("there is no seed", "seed@mail.example")),
         ("pw@mail.example", 2, ("oauth", "signs in with a password")),
         (ADDRESS, 2, ("oauth", "'app' is not configured")),
-    ],
-)
-def test_who_cannot_be_authorized_is_told_why(
-    seeded: str, address: str, status: int, words: tuple[str, ...]
-) -> None:
-    shown = run("seeds", "authorize", address, "--config", seeded)
-    assert refused(shown, *words, status=status)
+    ):
+        shown = run("seeds", "authorize", address, "--config", seeded)
+        assert refused(shown, *words, status=status)

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from aiosmtpd.smtp import AuthResult
-from sqlmodel import Session, select
 
 from monitor.cli.seed_trials import SUBJECT
 from monitor.cli.seed_troubles import Trouble, problem_of, problem_of_handover
@@ -26,7 +25,6 @@ from monitor.core.errors import (
 from monitor.core.seeds import Account, Endpoint, ProviderFacts
 from monitor.lab.lab import Lab
 from monitor.lab.scenario import load_scenario
-from monitor.store.tables import SeedHealthRow
 from monitor.wiring import load_facts
 from monitor.wiring.replies import load_replies
 from tests.cli.typed import refused, run, setting
@@ -112,7 +110,9 @@ def test_each_seed_is_sent_one_message_which_is_found(check: Check, lab: Lab) ->
     assert found["a@gmail.lab.example"]["warnings"] == []
 
 
-def test_every_failure_is_told_with_its_kind_and_remedy_and_stops_no_other(check: Check) -> None:
+def test_every_failure_is_told_with_its_kind_and_remedy_and_stops_no_other(
+    check: Check, config: str
+) -> None:
     shut, lost = "shut@gmx.lab.example", "lost@icloud.lab.example"
     none, full = "refused@yahoo.lab.example", "full@yahoo.lab.example"
     found = check("c@gmail.lab.example", shut, none, full, lost, more=("--wait", "1"))
@@ -128,23 +128,13 @@ def test_every_failure_is_told_with_its_kind_and_remedy_and_stops_no_other(check
     assert "no such user" in found[none]["problem"]
     assert "was in no folder within 1 s" in found[lost]["problem"]
     assert all(one["remedy"] for one in found.values() if not one["ok"])
-
-
-def test_what_checking_showed_is_kept_as_the_seeds_health(
-    check: Check, session: Session, config: str
-) -> None:
-    check("shut@gmx.lab.example", "d@gmx.lab.example", more=("--no-mail",))
-    rows = session.exec(select(SeedHealthRow)).all()
-    assert sorted(row.failures for row in rows) == [0, 1]
+    # What reading showed is kept as the seeds' health; that mail went astray is none of it.
     shown = run("seeds", "health", "--config", config)
     assert shown.exit_code == 1
-    assert "1 of 2 seeds cannot be read." in shown.output
+    assert "1 of 5 seeds cannot be read." in shown.output
     assert "FAILS since " in shown.output
     told = json.loads(run("seeds", "health", "--config", config, "--json").stdout)
-    assert {one["address"]: one["failing"] for one in told} == {
-        "d@gmx.lab.example": False,
-        "shut@gmx.lab.example": True,
-    }
+    assert [one["address"] for one in told if one["failing"]] == [shut]
 
 
 def test_only_the_seeds_that_are_named_are_tried(check: Check, config: str) -> None:

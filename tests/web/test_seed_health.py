@@ -1,7 +1,6 @@
 """What the pages say of mailboxes that cannot be read, and of those that can be again."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlmodel import Session
@@ -30,9 +29,9 @@ def troubled(world: World) -> None:
         session.commit()
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    site = Site(build(troubled, tmp_path))
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    site = Site(build(troubled, tmp_path_factory.mktemp("health")))
     yield site
     site.world.engine.dispose()
 
