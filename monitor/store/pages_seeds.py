@@ -36,8 +36,9 @@ class SeedHealth:
 def seed_health(session: Session, *, since: datetime) -> list[SeedHealth]:
     """Return the health of every seed.
 
-    It is what was written down with each look (store/seed_health.py); of seeds that were
-    last looked at before that was done, it is what the looks after *since* tell.
+    It is what was written down with each look after *since* (store/seed_health.py); of seeds
+    that were last looked at before that was done, it is what these looks tell. A seed that is
+    no longer looked at, such as one that was taken from its list, fails no more.
     """
     known = case((col(SightingRow.placement) != Placement.UNKNOWN, col(SightingRow.looked_at)))
     looks = (
@@ -62,7 +63,7 @@ def seed_health(session: Session, *, since: datetime) -> list[SeedHealth]:
         .outerjoin(looks, looks.c.seed_id == col(SeedRow.id))
         .order_by(col(SeedRow.provider), col(SeedRow.address))
     )
-    noted = {row.seed_id: row for row in of_seeds(session)}
+    noted = {row.seed_id: row for row in of_seeds(session) if row.tried_at > since}
     return [
         _noted(health, noted[seed]) if seed in noted else _health(session, seed, health, since)
         for seed, health in [

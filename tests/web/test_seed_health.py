@@ -6,7 +6,7 @@ import pytest
 from sqlmodel import Session
 
 from monitor.core.errors import MailboxLockedError
-from monitor.store import seed_health
+from monitor.store import pages_seeds, seed_health
 from monitor.store.seed_health import Attempt
 from tests.web.conftest import Site, build
 from tests.web.worlds import HOUR, NOW, World, well
@@ -50,3 +50,10 @@ def test_the_overview_says_what_has_recovered(site: Site) -> None:
 def test_the_page_of_a_test_says_which_of_its_mailboxes_fail(site: Site) -> None:
     page = site.visit(f"/tests/{site.world.tests[0]}")
     assert "seed0@gmail.lab.example" in page.section("1 of 4 mailboxes cannot be read now").text
+
+
+def test_a_seed_that_is_no_longer_looked_at_fails_no_more(site: Site) -> None:
+    with Session(site.world.engine) as session:
+        lately = pages_seeds.seed_health(session, since=NOW - 9 * HOUR)
+        now = pages_seeds.seed_health(session, since=NOW)
+    assert [len([one for one in seen if one.is_failing]) for seen in (lately, now)] == [1, 0]
