@@ -92,7 +92,7 @@ def diff(config: Path, name: str, as_json: bool, file: Path) -> None:
         click.echo(printable(f"{place}: {problem.message}"), err=True)
     if not theirs.column:
         raise BadInputError(
-            "list of the service", str(file), "cannot be read", remedy="Export it again, as CSV."
+            "list of the service", file.name, "cannot be read", remedy="Export it again, as CSV."
         )
     with open_house(config) as house, Session(house.engine) as session:
         newest = rows.newest_list(session, organisation_id(session), name)

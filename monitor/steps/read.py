@@ -54,8 +54,11 @@ def read(
     """
     seed = session.get_one(SeedRow, seed_id)
     now = clock.now()
-    copies = sightings.watched(session, seed_id, now=now)
     awaited = expected.awaited(session, seed_id, now=now)
+    copies = sightings.watched(session, seed_id, now=now)
+    # Another seed's look may have told meanwhile that a campaign has come.
+    known = {copy.copy_id for copy in copies}
+    awaited = [copy for copy in awaited if copy.copy_id not in known]
     due = [copy for copy in copies if copy.is_due(now)] + awaited
     past = sightings.histories(session, [c.copy_id for c in due])
     session.commit()  # no transaction stays open while we are on the network
