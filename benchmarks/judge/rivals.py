@@ -1,0 +1,156 @@
+"""What others do: four usual detectors, each of one provider's pooled share of bad copies.
+
+Every rival turns a stream into scores of providers; an alarm is a score at its line, and
+the same provider is not told again for three days. The lines are set on quiet runs to the
+same rate of false alarms as the judge's, so that only the method differs. None of them
+knows senders, controls or features, and none can name a cause.
+"""
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+Record = dict[str, Any]
+Told = tuple[float, str, float]  # hour, provider, score
+ARRIVED = frozenset({"inbox", "tab"})
+COOL_H = 72.0  # after an alarm at a provider
+LONG_RUN = 0.002  # weight of the newest cluster in what is usual
+
+
+class Rival(Protocol):
+    """Sees the clusters of one provider in order of time; the higher its score, the worse."""
+
+    def see(self, t: float, bad: int, n: int) -> float: ...
+
+
+@dataclass(slots=True)
+class Threshold:
+    """The share of bad copies of the last 24 hours: what the market does, at 20 %."""
+
+    window: deque[tuple[float, int, int]] = field(default_factory=deque)
+
+    def see(self, t: float, bad: int, n: int) -> float:
+        self.window.append((t, bad, n))
+        while self.window[0][0] < t - 24:
+            self.window.popleft()
+        return sum(b for _, b, _ in self.window) / sum(n for _, _, n in self.window)
+
+
+@dataclass(slots=True)
+class Usual:
+    """The long-run share of bad copies of a provider."""
+
+    share: float = 0.15
+
+    def excess(self, bad: int, n: int) -> float:
+        excess = bad / n - self.share
+        self.share += LONG_RUN * excess
+        return excess
+
+
+@dataclass(slots=True)
+class Ewma:
+    """Exponentially weighted mean of the excess over the long-run share."""
+
+    weight: float = 0.08
+    usual: Usual = field(default_factory=Usual)
+    mean: float = 0.0
+
+    def see(self, t: float, bad: int, n: int) -> float:  # noqa: ARG002
+        self.mean += self.weight * (self.usual.excess(bad, n) - self.mean)
+        return self.mean
+
+
+@dataclass(slots=True)
+class Cusum:
+    """Cumulative sum of the excess over the long-run share, less an allowance."""
+
+    allowance: float = 0.1
+    usual: Usual = field(default_factory=Usual)
+    total: float = 0.0
+
+    def see(self, t: float, bad: int, n: int) -> float:  # noqa: ARG002
+        self.total = max(0.0, self.total + self.usual.excess(bad, n) - self.allowance)
+        return self.total
+
+
+@dataclass(slots=True)
+class Adwin:
+    """Adaptive windowing: the clearest rise between two parts of the kept shares.
+
+    Source: A. Bifet and R. Gavalda, SIAM Data Mining (2007); here over the last 400
+    clusters, cut at powers of two from the end, with the score in standard errors.
+    """
+
+    kept: deque[float] = field(default_factory=lambda: deque(maxlen=400))
+
+    def see(self, t: float, bad: int, n: int) -> float:  # noqa: ARG002
+        self.kept.append(bad / n)
+        values = list(self.kept)
+        mean = sum(values) / len(values)
+        variance = sum((v - mean) ** 2 for v in values) / len(values) + 1e-4
+        best, size = 0.0, 8
+        while size < len(values) - 8:
+            new, old = values[-size:], values[:-size]
+            rise = sum(new) / len(new) - sum(old) / len(old)
+            best = max(best, rise / math.sqrt(variance * (1 / len(new) + 1 / len(old))))
+            size *= 2
+        return best
+
+
+RIVALS: dict[str, Callable[[], Rival]] = {
+    "threshold 24 h": Threshold,
+    "EWMA": Ewma,
+    "CUSUM": Cusum,
+    "ADWIN": Adwin,
+}
+
+
+def scores(stream: Iterable[Record], make: Callable[[], Rival]) -> Iterator[Told]:
+    """The score of each provider after each of its first checks, once counting has begun."""
+    rivals: dict[str, Rival] = {}
+    start = -math.inf
+    for record in stream:
+        if record["type"] == "world":
+            start = record["evaluate_from"]
+        elif record["type"] == "check" and record["chk"] == 0 and record["seeds"]:
+            rival = rivals.setdefault(record["p"], make())
+            bad = sum(place not in ARRIVED for place in record["bad"].values())
+            score = rival.see(record["t"], bad, len(record["seeds"]))
+            if record["t"] >= start:
+                yield record["t"], record["p"], score
+
+
+def alarms(told: Iterable[Told], line: float) -> list[tuple[float, str]]:
+    """Hour and provider of each alarm at *line*."""
+    quiet: dict[str, float] = {}
+    found = []
+    for t, provider, score in told:
+        if score >= line and t >= quiet.get(provider, -math.inf):
+            quiet[provider] = t + COOL_H
+            found.append((t, provider))
+    return found
+
+
+def line_for(quiet: list[list[Told]], most: int) -> float:
+    """The lowest line that gives at most *most* alarms over all of the *quiet* runs."""
+    candidates = sorted({score for told in quiet for _, _, score in told})
+    candidates.append(math.inf)
+    low, high = 0, len(candidates) - 1
+    while low < high:
+        middle = (low + high) // 2
+        count = sum(len(alarms(told, candidates[middle])) for told in quiet)
+        low, high = (low, middle) if count <= most else (middle + 1, high)
+    return candidates[low]
+
+
+def events(told: Iterable[Told], line: float) -> Iterator[Record]:
+    """The alarms in the form that the score reads."""
+    for t, provider in alarms(told, line):
+        known = {"cause": "provider", "provider": provider, "feature": None, "sender": None}
+        name = f"{provider}-{t:.3f}"
+        yield {"type": "incident", "t": t, "id": name, "state": "confirmed", **known} | {
+            "posterior": {}
+        }
