@@ -105,15 +105,19 @@ class Home:
             )
             session.commit()
 
-    def mail_regularly(self, domain: str, spec: str) -> None:
-        """Put the sender's campaign on a schedule."""
+    def mail_regularly(self, domain: str, spec: str, *, over_s: float = 0) -> None:
+        """Put the sender's campaign on a schedule, its copies spread over so many seconds."""
         with Session(self.house.engine) as session:
             campaign = _campaign(session, domain)
             put_schedule(
                 session,
                 campaign.organisation_id,
                 domain,
-                Plan("start", spec, {"campaign": campaign.id, "seed_list": LIST}),
+                Plan(
+                    "start",
+                    spec,
+                    {"campaign": campaign.id, "seed_list": LIST, "over_s": over_s},
+                ),
                 now=self.clock.now(),
             )
             session.commit()

@@ -151,7 +151,8 @@ def settle(home: Home, lab: Lab) -> None:
     ]
     home.bring_in(seeds, *SENDERS)
     for sender in SENDERS:
-        home.mail_regularly(sender, "every 2h")
+        # The copies of one leave in several parts, each a job that is put by the one before.
+        home.mail_regularly(sender, "every 2h", over_s=60 if sender == SENDERS[-1] else 0)
         for number in range(READERS):
             reader = f"{sender.partition('.')[0]}{number}@inbox.lab.example"
             lab.add_mailbox(reader, PASSWORD)
@@ -232,7 +233,8 @@ def test_all_work_was_done_once_and_none_was_given_up(aftermath: Aftermath) -> N
     assert aftermath.rows(choose(JobRow).where(JobRow.state == JobState.DEAD)) == []
     done = Counter(aftermath.rows(choose(JobRow.unique_key).where(JobRow.state == JobState.DONE)))
     again = {key for key, times in done.items() if times > 1}
-    assert {key for key in again if not key.startswith("look:")} == set()
+    # A mailbox is looked into again, and the rest of a spread test has parts: these come back.
+    assert {k for k in again if not k.startswith("look:") and not k.endswith(":rest")} == set()
 
 
 def test_the_judge_was_told_once_per_look(aftermath: Aftermath) -> None:
