@@ -29,11 +29,19 @@ _PUBLIC_SECOND = frozenset({"ac", "co", "com", "edu", "gov", "gouv", "net", "or"
 # Hosts by which a family of receivers takes mail from outside, where their names tell.
 EDGES: dict[str, tuple[str, ...]] = {
     "google": ("mx.google.com",),
-    "microsoft": ("mail.protection.outlook.com", "olc.protection.outlook.com"),
+    "microsoft": (
+        "mail.protection.outlook.com",
+        "olc.protection.outlook.com",
+        "mail.protection.office365.us",
+        "mail.protection.partner.outlook.cn",
+    ),
 }
 DOMAINS: dict[str, tuple[str, ...]] = {
     "google": ("google.com", "gmail.com", "googlemail.com"),
-    "microsoft": ("outlook.com", "office365.com", "hotmail.com", "microsoft.com"),
+    "microsoft": (
+        *("outlook.com", "office365.com", "hotmail.com", "microsoft.com", "exchangelabs.com"),
+        *("office365.us", "outlook.cn"),
+    ),
     "yahoo": ("yahoo.com", "yahoodns.net", "aol.com"),
     "icloud": ("icloud.com", "me.com", "apple.com"),
     "gmx": ("gmx.net", "gmx.com", "gmx.de", "web.de"),

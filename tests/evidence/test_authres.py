@@ -91,6 +91,13 @@ def test_the_receivers_own_results_are_believed(text: str, expected: dict[str, s
     assert authentication(text) == expected
 
 
+@pytest.mark.parametrize("last", ["prod.exchangelabs.com", "prod.outlook.com"])
+def test_microsofts_results_are_its_own_whatever_its_last_machine_is_called(last: str) -> None:
+    text = MICROSOFT365.replace("B1.namprd10.prod.outlook.com", f"B1.{last}")
+
+    assert authentication(text)["compauth"] == "softpass"
+
+
 def test_results_below_the_boundary_are_the_senders_own_words() -> None:
     text = CORPORATE + "Authentication-Results: mx.corp.example; dmarc=pass; arc=pass\n"
 
