@@ -356,6 +356,29 @@ class Relay:
         self.target = target
         self.delay_s = delay_s
         self.turns = 0
+        self._due: deque[tuple[float, Side, bytes | None]] = deque()  # all wait equally long
+
+    def pass_on(self, side: "Side", data: bytes | None) -> None:
+        """Have *data* written by *side*, once it is due."""
+        loop = asyncio.get_running_loop()
+        if not self.delay_s:
+            side.write([data])
+            return
+        if not self._due:
+            loop.call_later(self.delay_s, self._write_due)
+        self._due.append((loop.time() + self.delay_s, side, data))
+
+    def _write_due(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        arrived: dict[Side, list[bytes | None]] = {}
+        while self._due and self._due[0][0] <= now:
+            _, side, data = self._due.popleft()
+            arrived.setdefault(side, []).append(data)
+        for side, pieces in arrived.items():
+            side.write(pieces)
+        if self._due:
+            loop.call_at(self._due[0][0], self._write_due)
 
     async def serve(self, pipe: Connection) -> None:
         raise_file_limit(65536)
@@ -383,7 +406,6 @@ class Side(asyncio.Protocol):
         self._peer = peer
         self._is_client = peer is None
         self._server_spoke = False
-        self._due: deque[bytes | None] = deque()  # to write here; None closes
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
 
@@ -414,23 +436,16 @@ class Side(asyncio.Protocol):
         self._pass_on(None)
 
     def _pass_on(self, data: bytes | None) -> None:
-        if self._peer is None:
-            return
-        self._peer._due.append(data)
-        if self._relay.delay_s:
-            self._loop.call_later(self._relay.delay_s, self._peer._write_next)
-        else:
-            self._peer._write_next()
+        if self._peer is not None:
+            self._relay.pass_on(self._peer, data)
 
-    def _write_next(self) -> None:
-        """Write what came first: timers of one delay need not fire in order, a queue does."""
-        data = self._due.popleft()
+    def write(self, pieces: list[bytes | None]) -> None:
+        """Write what has arrived; None closes."""
         if self._transport is None or self._transport.is_closing():
             return
-        if data is None:
+        self._transport.write(b"".join(piece for piece in pieces if piece is not None))
+        if None in pieces:
             self._transport.close()
-        else:
-            self._transport.write(data)
 
 
 def server_cpu_s(home: Path) -> float:
