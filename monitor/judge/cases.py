@@ -24,6 +24,11 @@ SUSPICION_H = 72.0  # a suspicion that stays one for so long was chance
 FORGOTTEN_H = 168.0  # no mail that it could have hit for a week: nothing left to say
 HYSTERESIS = 2.0  # nats below the line at which a suspicion is dropped
 MOST_TESTS = 200
+MOST_CHANCE = 0.1  # that a sender's trouble is but chance, or one campaign's, when it is told
+LEAST_SHARE = 0.5  # of the named cause, when it is told
+LEAST_COMMON = 0.8  # the same of a cause beyond one provider and one sender
+CERTAIN = 0.9  # a cause that becomes so probable is news
+AGAIN_H = 2.0  # between two events that say only that more senders are hit
 
 KNOWN = {State.SUSPECTED: 0.5, State.CONFIRMED: 0.9, State.RECOVERING: 0.9, State.CLOSED: 0.9}
 
@@ -51,6 +56,8 @@ class Case:
     posterior: dict[Cause, float] = field(default_factory=dict)
     hit: list[str] = field(default_factory=list)
     told: int = 0  # senders named as hit in the latest event
+    said: float = -math.inf  # when that was, ...
+    sure: float = 0.0  # ... and how probable it called the cause
     tests: dict[str, None] = field(default_factory=dict)  # affected, in order
     heard: float = 0.0  # the latest mail that the claim covers
     healed: float | None = None  # since when its mail has been good
@@ -65,6 +72,29 @@ class Case:
     @property
     def is_open(self) -> bool:
         return self.state is not State.CLOSED
+
+    @property
+    def is_sure(self) -> bool:
+        """Is the cause probable enough to be told? The line speaks for the evidence alone."""
+        if self.claim.family is Family.PROVIDER:
+            return True  # at its line it is as likely false as not
+        chance = self.posterior.get(Cause.INSUFFICIENT, 0.0)
+        if self.claim.family is Family.SENDER:
+            single = self.claim.cause is not Cause.CONTENT or self.claim.feature is None
+            chance += self.posterior.get(Cause.CONTENT, 0.0) if single else 0.0
+            if chance > MOST_CHANCE:
+                return False
+        least = LEAST_SHARE if self.claim.family is Family.SENDER else LEAST_COMMON
+        return self.is_unsure or self.posterior.get(self.claim.cause, 0.0) >= least
+
+    @property
+    def is_news(self) -> bool:
+        """Is there so much that is new since the latest event that another is worth writing?
+
+        More senders are hit than were named, or the cause has become certain.
+        """
+        share = self.posterior.get(self.cause, 0.0)
+        return len(self.hit) > self.told or (share >= CERTAIN > self.sure)
 
     @property
     def may_turn(self) -> bool:
@@ -97,15 +127,14 @@ class Case:
         self.hit, self.told = [], 0
         self.name_victims(scene.found)
 
-    def name_victims(self, found: Signs) -> bool:
-        """Bring up to date who is hit; True if somebody is who has not been named yet."""
+    def name_victims(self, found: Signs) -> None:
+        """Bring up to date who is hit."""
         until = math.inf if self.healed is None else self.healed
         hit = trend.victims(found, self.start.high, until)
         self.hit += [sender for sender in hit if sender not in self.hit]
         lost = (found.loss > 0) & (found.at >= self.start.high) & (found.at < until)
         self.tests |= dict.fromkeys(found.where(lost).tests)
         self.tests = dict.fromkeys(list(self.tests)[:MOST_TESTS])
-        return len(self.hit) > self.told
 
     def step(self, line: Line, ending: Turn, relapsing: Turn, now: float) -> Step | None:
         """Say what becomes of this case now; None if nothing does."""
@@ -129,7 +158,7 @@ class Case:
         return Step(State.CLOSED, "Later results speak against it.")
 
     def _from_suspected(self, line: Line, ending: Turn, now: float) -> Step | None:
-        if self.score >= line.confirm:
+        if self.score >= line.confirm and self.is_sure:
             return Step(State.CONFIRMED, "The evidence is past the line.")
         if ending.evidence >= DROPPED_AT:
             return Step(State.CLOSED, "Later mail of the same kind is fine.")
@@ -170,7 +199,7 @@ class Case:
             "flags": [self.is_unsure, self.by_removal],
             "posterior": dict(self.posterior),
             "hit": self.hit,
-            "told": self.told,
+            "told": [self.told, None if self.said == -math.inf else self.said, self.sure],
             "tests": list(self.tests),
             "part_of": self.part_of,
         }
@@ -181,7 +210,9 @@ class Case:
         case = cls(
             body["id"], Claim.restore(body["claim"]), State(body["state"]), opened, Start(low, high)
         )
-        case.score, case.told, case.hit = body["score"], body["told"], list(body["hit"])
+        case.score, case.hit = body["score"], list(body["hit"])
+        case.told, said, case.sure = body["told"]
+        case.said = -math.inf if said is None else said
         case.is_unsure, case.by_removal = body["flags"]
         case.posterior = {Cause(cause): share for cause, share in body["posterior"].items()}
         case.tests = dict.fromkeys(body["tests"])

@@ -7,6 +7,7 @@ that no single sender can carry such a claim.
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from monitor.core.incidents import Cause
 from monitor.judge.claims import ESP, Claim, Suspicion
 from monitor.judge.likelihood import log_add
+from monitor.judge.losses import beyond, either
 from monitor.judge.memory import FAILS_EVERYWHERE, Memory, Trial
 from monitor.judge.scan import WINDOWS, explained, oldest_bad
 from monitor.judge.sender_side import COLLAPSES_PER_DAY
@@ -22,12 +24,13 @@ from monitor.judge.table import (
     IS_BAD,
     IS_WIDELY_BAD,
     SENDER,
+    TRIAL,
     WAY,
     Floats,
+    Mask,
     Rows,
     numbered,
 )
-from monitor.judge.trend import beyond, either
 
 SPANS = WINDOWS[:7]  # hours since the start; common causes are found within two days or not
 ESP_FAILS_PER_DAY = 1 / 480
@@ -110,41 +113,57 @@ def blindness(memory: Memory, now: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """The clusters as arrays of one length: window of age, number of sender, losses."""
+    """The clusters as arrays of one length: campaign, way in which it was lost, losses.
+
+    Campaigns have arrays of their own: number of the sender, and window of age.
+    """
 
     memory: Memory
     rows: Rows
-    slot: Rows
-    sender: Rows
+    campaign: Rows
     way: NDArray[np.int64]  # in which it was lost; -1 if it was not
     loss: Floats
-
-    @property
-    def senders(self) -> int:
-        return int(self.sender.max()) + 1 if len(self.rows) else 0
+    sender: Rows
+    slot: Rows
 
     def score(self, claim: Claim) -> float:
-        """Log likelihood ratio of *claim*, with its exposure, over its unknown start."""
-        wanted = claim.wanted
-        having = np.ones(len(self.rows), dtype=bool)
-        if wanted is not None:
-            having = self.memory.table.having([wanted], self.rows)[0]
-        counted = having & (self.way >= 0)
-        given = self._per_window(np.where(counted, _VOTES[claim.cause][self.way], 0.0))
-        voting = np.maximum(1.0, self._per_window(counted.astype(float)))
+        """Log likelihood ratio of *claim*, with its exposure, over its unknown start.
+
+        A campaign may die by itself without this cause, and all of a sender's may.
+        """
+        having = self._having(claim)
+        losses = np.bincount(self.campaign, self.loss)
+        dies = np.logaddexp(math.log(FAILS_EVERYWHERE) + losses, math.log1p(-FAILS_EVERYWHERE))
+        hit = np.logaddexp(math.log(HIT) + losses, math.log1p(-HIT))
         days = np.maximum(SPANS / 24, SHORTEST_DAYS)
-        alone = np.log(FAILS_EVERYWHERE + COLLAPSES_PER_DAY * days)[:, None]
-        of_claim = self._per_window(np.where(having, self.loss, 0.0)) + given / voting
-        gains = of_claim - np.logaddexp(0.0, alone + self._per_window(self.loss))
+        collapsed = np.log(COLLAPSES_PER_DAY * days)[:, None] + self._per_window(losses)
+        null = np.logaddexp(self._per_window(dies), collapsed)
+        of_claim = self._per_window(np.where(having, hit, dies)) + self._votes(claim, having)
+        gains = of_claim - null
         has_mail = self._per_window(having.astype(float)) > 0
         units = np.where(has_mail, np.logaddexp(np.log(HIT) + gains, np.log1p(-HIT)), 0.0)
         enough = ((gains > GAINS) & has_mail).sum(axis=1) >= SENDERS
         scores = np.where(enough, np.log(days) + units.sum(axis=1), -np.inf)
         return log_add(*(float(score) for score in scores)) - math.log(len(SPANS))
 
-    def _per_window(self, values: Floats) -> Floats:
-        shape = (len(SPANS), self.senders)
-        key = self.slot * self.senders + self.sender
+    def _having(self, claim: Claim) -> Mask:
+        """Which campaigns carry what the claim is about?"""
+        if claim.wanted is None:
+            return np.ones(len(self.sender), dtype=bool)
+        having = self.memory.table.having([claim.wanted], self.rows)[0]
+        return np.bincount(self.campaign, having) > 0
+
+    def _votes(self, claim: Claim, having: Mask) -> Floats:
+        """Window x sender: the mean vote of the ways in which its clusters were lost."""
+        voting = having[self.campaign] & (self.way >= 0)
+        votes = np.where(voting, _VOTES[claim.cause][self.way], 0.0)
+        given = self._per_window(np.bincount(self.campaign, votes))
+        return given / np.maximum(1.0, self._per_window(np.bincount(self.campaign, voting)))
+
+    def _per_window(self, values: NDArray[Any]) -> Floats:
+        """Window x sender: sums over campaigns."""
+        shape = (len(SPANS), int(self.sender.max()) + 1 if len(self.sender) else 0)
+        key = self.slot * shape[1] + self.sender
         counted = np.bincount(key, values, shape[0] * shape[1]).reshape(shape)
         return np.asarray(np.cumsum(counted, axis=0))
 
@@ -161,11 +180,14 @@ def _table(memory: Memory, now: float, apart: frozenset[str], beside: str) -> _T
     slot = np.searchsorted(oldest_bad(age[bad], SPANS), age)
     keep = slot < len(SPANS)  # the rest is older than any start
     rows, slot = rows[keep], slot[keep]
+    campaign = numbered(table.key(TRIAL, rows))
+    _, first = np.unique(campaign, return_index=True)
     return _Table(
         memory,
         rows,
-        slot,
-        numbered(table.key(SENDER, rows)),
+        campaign,
         table.key(WAY, rows),
         beyond(either(memory, rows), explained(memory, rows, beside)),
+        numbered(table.key(SENDER, rows[first])),
+        slot[first],
     )

@@ -1,5 +1,6 @@
 """The cases, open ones and those closed of late, and what they explain."""
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from monitor.judge.hours import moment
 from monitor.judge.memory import WINDOW_H, Memory
 
 LONGEST_PLACE = 64
+DROPPED_H = 24.0  # what was suspected and dropped is not suspected again for a day
 RETAINED_H = 2 * WINDOW_H  # closed cases: longer than any later one could reach back
 
 
@@ -21,6 +23,7 @@ class Docket:
     cases: dict[str, Case] = field(default_factory=dict)
     # By provider: how far above its line the best claim was when last asked about.
     near: dict[str, float] = field(default_factory=dict)
+    slowly: dict[str, float] = field(default_factory=dict)  # when asked about a slow decline
 
     def __iter__(self) -> Iterator[Case]:
         return iter(list(self.cases.values()))
@@ -52,6 +55,22 @@ class Docket:
             None,
         )
 
+    def healed(self, sender: str) -> float:
+        """Since when the mail of *sender* was good again after its last trouble; or -inf."""
+        ended = [c.healed for c in self.cases.values() if c.closed and c.claim.sender == sender]
+        return max((hour for hour in ended if hour is not None), default=-math.inf)
+
+    def was_dropped(self, case: Case, now: float) -> bool:
+        """Was a suspicion like *case* given up of late? Then a mere suspicion is no news."""
+        return any(
+            old.closed is not None
+            and now - old.closed < DROPPED_H
+            and old.part_of is None
+            and (old.claim.family, old.claim.provider, old.claim.sender)
+            == (case.claim.family, case.claim.provider, case.claim.sender)
+            for old in self.cases.values()
+        )
+
     def about_seeds(self, provider: str) -> list[Case]:
         """The open cases about seeds at *provider*."""
         return [c for c in self.open() if c.claim.seed and c.claim.provider == provider]
@@ -79,11 +98,12 @@ class Docket:
             del self.cases[name]
 
     def snapshot(self) -> dict[str, Any]:
-        return {"cases": [case.snapshot() for case in self.cases.values()], "near": self.near}
+        cases = [case.snapshot() for case in self.cases.values()]
+        return {"cases": cases, "near": self.near, "slowly": self.slowly}
 
     @classmethod
     def restore(cls, body: dict[str, Any]) -> "Docket":
-        docket = cls(near=dict(body["near"]))
+        docket = cls(near=dict(body["near"]), slowly=dict(body["slowly"]))
         for row in body["cases"]:
             docket.add(Case.restore(row))
         return docket

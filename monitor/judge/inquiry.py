@@ -1,11 +1,12 @@
 """Opens cases, judges them anew as results come in, and closes them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from monitor.core.incidents import Cause, IncidentEvent, State
-from monitor.judge import attribute, common_side, provider_side, sender_side, trend
-from monitor.judge.cases import Case
+from monitor.judge import attribute, common_side, provider_side, sender_side, slide, trend
+from monitor.judge.cases import AGAIN_H, Case
 from monitor.judge.claims import ESP, Claim, Family, Suspicion
 from monitor.judge.clusters import Cluster
 from monitor.judge.docket import Docket
@@ -15,6 +16,7 @@ from monitor.judge.memory import Memory
 from monitor.judge.reports import Reporter
 from monitor.judge.trend import NO_TURN, Scene, Turn
 
+SLOWLY_H = 1.0  # between two questions about a slow decline
 NEAR = 3.0  # nats: a control can add no more than that to the evidence
 OWN_TROUBLE_H = 48.0  # a sender in trouble for longer is no witness to a common cause
 PART = 0.8  # share of a case's losses that a wider claim must cover to contain it
@@ -46,6 +48,7 @@ class Inquiry:
         if news.is_news:
             for bad in self._questionable(cluster):
                 events += self._ask_provider(bad.provider, bad)
+            events += self._ask_slowly(cluster.provider)
             events += self._ask_sender(cluster)
             events += self._ask_everyone(cluster)
         return events
@@ -69,14 +72,16 @@ class Inquiry:
         step = case.step(self.lines.of(case.claim), ending, relapsing, self.now)
         if step is not None:
             self._enter(case, step.state, ending, relapsing)
-        unnamed = case.state in GOING_ON and case.name_victims(found)
+        if case.state in GOING_ON:
+            case.name_victims(found)
         if step is not None:
             event = self.reporter.event(case, step.reason, self.now)
             return [event, *(self._contain(case) if step.state is State.CONFIRMED else [])]
         if renamed:
             return [self.reporter.event(case, "Another cause explains it better.", self.now)]
-        if unnamed and case.state is State.CONFIRMED:
-            return [self.reporter.event(case, "More senders are hit.", self.now)]
+        if case.state is State.CONFIRMED and case.is_news and self.now - case.said >= AGAIN_H:
+            reason = "More senders are hit." if len(case.hit) > case.told else "It is certain now."
+            return [self.reporter.event(case, reason, self.now)]
         return []
 
     def _enter(
@@ -112,8 +117,9 @@ class Inquiry:
     def _suspicions(self, case: Case, cluster: Cluster) -> Sequence[Suspicion]:
         claim = case.claim
         if claim.family is Family.SENDER and claim.sender is not None:
+            since = self.docket.healed(claim.sender)
             return sender_side.suspect(
-                self.memory, claim.sender, self.now, cluster, also=claim.provider
+                self.memory, self.now, cluster, since=since, also=claim.provider
             )
         if claim.family is Family.PROVIDER and claim.provider is not None:
             return provider_side.suspect(self.memory, claim.provider, self.now, beside=case.id)
@@ -157,10 +163,23 @@ class Inquiry:
         suspicions = provider_side.suspect(self.memory, provider, self.now)
         return self._open(attribute.choose(suspicions, self.lines) or best, suspicions)
 
+    def _ask_slowly(self, provider: str) -> list[IncidentEvent]:
+        """Ask once an hour whether mail at *provider* has been getting worse for days."""
+        asked = self.docket.slowly.get(provider, -math.inf)
+        if self.now - asked < SLOWLY_H:
+            return []
+        self.docket.slowly[provider] = self.now
+        slow = slide.suspect(self.memory, provider, self.now)
+        if slow is None or self.lines.margin(slow) < 0:
+            return []
+        suspicions = provider_side.suspect(self.memory, provider, self.now)
+        return self._open(attribute.choose(suspicions, self.lines) or slow, suspicions)
+
     def _ask_sender(self, cluster: Cluster) -> list[IncidentEvent]:
         if not cluster.is_bad or self.docket.of_sender(cluster.sender) is not None:
             return []
-        suspicions = sender_side.suspect(self.memory, cluster.sender, self.now, cluster)
+        since = self.docket.healed(cluster.sender)
+        suspicions = sender_side.suspect(self.memory, self.now, cluster, since=since)
         best = attribute.choose(suspicions, self.lines)
         return [] if best is None else self._open(best, suspicions)
 
@@ -190,22 +209,29 @@ class Inquiry:
         scene = self._scene(suspicion)
         if scene is None or self._is_told(suspicion.claim, scene):
             return []
-        confirmed = suspicion.score >= self.lines.of(suspicion.claim).confirm
-        state = State.CONFIRMED if confirmed else State.SUSPECTED
         name = self.docket.new_id(suspicion.claim, scene.start.high)
-        case = Case(name, suspicion.claim, state, self.now, scene.start, heard=self.now)
+        case = Case(name, suspicion.claim, State.SUSPECTED, self.now, scene.start, heard=self.now)
         case.assume(suspicion, scene)
         self._weigh(case, suspicions)
+        confirmed = case.is_sure and case.score >= self.lines.of(case.claim).confirm
+        if confirmed:
+            case.state = State.CONFIRMED
+        elif self.docket.was_dropped(case, self.now):
+            return []
         self.docket.add(case)
         self._explain(case)
         opened = self.reporter.event(case, "The evidence is past the line.", self.now)
         return [opened, *(self._contain(case) if confirmed else [])]
 
     def _is_told(self, claim: Claim, scene: Scene) -> bool:
-        """Does an open case of the same family and place name most of the victims?"""
+        """Does an open case of the same family and place name most of the victims?
+
+        Of common causes, one is enough to account for any of the victims.
+        """
         victims = set(scene.victims)
+        split = SPLIT if claim.family is not Family.COMMON else 1.0
         return any(
-            len(victims - set(case.hit)) < SPLIT * len(victims)
+            len(victims - set(case.hit)) < split * len(victims)
             for case in self.docket.open()
             if case.claim.family is claim.family and case.claim.provider == claim.provider
         )

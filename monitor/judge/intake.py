@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from monitor.core.observations import Observation
-from monitor.judge.baseline import Baseline
+from monitor.judge.baseline import MOST_BAD, Baseline
 from monitor.judge.clusters import LONGEST, MOST_FEATURES, Cluster, was_lost
 from monitor.judge.hours import hours
 from monitor.judge.likelihood import OWN_FAILURE
@@ -118,7 +118,9 @@ class Intake:
         features = sorted(f[:LONGEST] for f in observation.features)[:MOST_FEATURES]
         sent = min(at, hours(observation.sent_at))
         cluster = Cluster(test, provider, trial.sender, tuple(features), sent, at, at)
-        cluster.usual = self.baseline.expected(trial.sender, provider)
+        expected = self.baseline.expected(trial.sender, provider)
+        cluster.rhythm = self.baseline.rhythm.factor(provider, at)
+        cluster.usual = min(MOST_BAD, expected * cluster.rhythm)
         cluster.in_trouble = self.reputation.in_trouble(trial.sender, provider, at)
         self.memory.add(trial, cluster)
         return cluster
@@ -169,6 +171,12 @@ class Intake:
             lost = sum(was_lost(fate) for fate in new)
             self.baseline.learn(
                 cluster.sender, cluster.provider, each * lost, each * len(new), cluster.at
+            )
+            self.baseline.rhythm.learn(
+                cluster.provider,
+                cluster.at,
+                weight * lost / len(fates),
+                weight * cluster.usual / cluster.rhythm * len(new) / len(fates),
             )
 
     def _learn_seeds(self, cluster: Cluster, decided: tuple[str, ...], weight: float) -> None:

@@ -16,7 +16,7 @@ from monitor.judge.lines import Lines
 from monitor.judge.memory import WINDOW_H
 from monitor.judge.reports import Reporter
 
-VERSION = 1  # of the snapshot
+VERSION = 2  # of the snapshot
 
 
 class Judge:
@@ -42,10 +42,13 @@ class Judge:
         self._docket = Docket()
         self._now = 0.0
 
-    def observe(self, observation: Observation) -> list[IncidentEvent]:
+    def observe(self, observation: Observation, *, asks: bool = True) -> list[IncidentEvent]:
         """Take in one observation; return what it changes.
 
         An observation whose id has been seen changes nothing.
+
+        Args:
+            asks: false for history that is only to be learnt from: no incident follows.
         """
         at = hours(observation.at)
         if self._now - at > WINDOW_H or not self._intake.seen.is_new(observation.id, at):
@@ -55,7 +58,8 @@ class Judge:
         news = self._intake.take(observation, self._explain_test)
         reporter = Reporter(self._intake.memory, self._names)
         events = seed_cases.follow(news, self._intake.health, self._docket, reporter, self._now)
-        events += self._inquiry(reporter).follow(news)
+        if asks:
+            events += self._inquiry(reporter).follow(news)
         self._forget(is_new_day=is_new_day)
         return events
 

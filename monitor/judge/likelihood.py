@@ -12,7 +12,7 @@ REMOVAL_CORRELATION = 0.3  # harmless moves come in whole clusters
 REMOVED_TOGETHER = 0.1  # of copies, once a provider removes mail
 LOSSES = (0.3, 0.65, 0.95)  # shares of a cluster that trouble may take ...
 LOSS_WEIGHTS = (0.15, 0.25, 0.6)  # ... and how often it takes so much
-HARMLESS_DIP = 0.12  # a relative drop this small is no incident
+HARMLESS_DIP = 0.5  # a shift this small, of the log odds of arriving, is no incident
 OWN_FAILURE = 0.03  # clusters that die at one provider by their own content
 STRAY_COPY = 0.25  # the same for one lone copy, which may be lost for any reason
 STRAY_REMOVAL = 0.01
@@ -67,7 +67,7 @@ class Likelihood(NamedTuple):
     """Log probabilities of what was seen of one cluster, under what may be the case."""
 
     normal: float  # its usual rate
-    dip: float  # a harmless dip below it
+    dip: float  # a harmless shift below it
     partial: float  # a third of the copies lost
     bad: float  # an unknown share lost
     own_failure: float  # probability that it would fail here without any incident
@@ -97,6 +97,11 @@ class Likelihood(NamedTuple):
         return mixed(1 - SPARED, hit, self.normal) - self.null(fails_everywhere)
 
 
+def dipped(good_rate: float) -> float:
+    """The good rate after a harmless shift: filters' thresholds move on the logit scale."""
+    return good_rate / (good_rate + (1 - good_rate) * math.exp(HARMLESS_DIP))
+
+
 def first_look(bad: int, n: int, good_rate: float) -> Likelihood:
     """Judge where the copies of a cluster arrived. *n* is at least 1."""
 
@@ -106,7 +111,7 @@ def first_look(bad: int, n: int, good_rate: float) -> Likelihood:
     lost = [at(loss) for loss in LOSSES]
     return Likelihood(
         normal=at(0.0),
-        dip=at(HARMLESS_DIP),
+        dip=beta_binomial(bad, n, dipped(good_rate), CORRELATION),
         partial=lost[0],
         bad=log_add(*(math.log(w) + term for w, term in zip(LOSS_WEIGHTS, lost, strict=True))),
         own_failure=OWN_FAILURE if n > 1 else STRAY_COPY,

@@ -7,13 +7,14 @@ from itertools import pairwise
 from monitor.core.incidents import Cause
 from monitor.judge.claims import Claim, Family, Suspicion
 
-# False provider alarms per provider and year at a line of so many nats, as measured on
-# 29 provider-years of simulated quiet (docs/judge.md). The tail is heavy.
-MEASURED = ((6.2, 0.0), (2.3, 1.0), (1.0, 1.82), (0.5, 3.0), (0.27, 5.0), (0.2, 7.0))
+# False provider alarms per provider and year at a line of so many nats, as measured on 2.1
+# provider-years of simulated quiet, both channels together (docs/judge.md). The last two
+# points are the exponential that fits the others.
+MEASURED = ((45.0, 0.0), (14.0, 1.0), (6.0, 1.8), (2.0, 2.5), (1.05, 3.0), (0.3, 4.0), (0.08, 5.0))
 FEWEST_PROVIDERS = 6  # the family on which the table was measured
 SUSPICIONS_PER_ALARM = 4.0  # suspicions are shown and told to nobody: they may err oftener
 USUAL_FALSE_ALARMS = 2.0  # a year, for which the odds below are meant
-COMMON_EXTRA = 3.0  # nats; common causes are named from few campaigns, and were named too easily
+COMMON_EXTRA = 2.0  # nats; common causes are named from few campaigns
 LASTING_ODDS = 1.0  # of a sender's lasting trouble against two bad campaigns: both are theirs
 SUSPECTED = 3.0  # times smaller odds make a sender's trouble a suspicion
 ONE_PROVIDER_ODDS = 9.0  # here, being wrong means that there is nothing

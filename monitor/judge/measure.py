@@ -96,10 +96,10 @@ def _regional(usual: float, here: _Group, rest: _Group) -> float:
     luck = (rest.lost + weight) / (rest.usual + weight)
     good = 1 - min(0.95, max(0.02, luck * here.usual / here.n))
 
-    def at(loss: float) -> float:
-        return likelihood.beta_binomial(here.lost, here.n, good * (1 - loss), REGIONAL_CORRELATION)
+    def at(rate: float) -> float:
+        return likelihood.beta_binomial(here.lost, here.n, rate, REGIONAL_CORRELATION)
 
     mild, severe = REGIONAL_LOSSES
-    ratio = likelihood.mixed(MILDER, at(mild), at(severe))
-    ratio -= max(at(0.0), at(likelihood.HARMLESS_DIP))
+    ratio = likelihood.mixed(MILDER, at(good * (1 - mild)), at(good * (1 - severe)))
+    ratio -= max(at(good), at(likelihood.dipped(good)))
     return ratio if here.lost > 1 else min(0.0, ratio)  # one seed is never a region

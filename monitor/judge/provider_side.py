@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from monitor.core.incidents import Cause
+from monitor.judge import slide
 from monitor.judge.claims import FEWEST_VICTIMS, REGION, Claim, Suspicion
 from monitor.judge.clusters import REGION_STANDS_OUT, Cluster
 from monitor.judge.memory import Memory
@@ -42,6 +43,9 @@ def suspect(
             known = best.get(suspicion.claim)
             if known is None or score > known.score:
                 best[suspicion.claim] = replace(suspicion, score=score)
+    slow = None if about else slide.suspect(memory, provider, now, beside=beside)
+    if slow is not None and slow.score >= best.get(slow.claim, slow).score:
+        best[slow.claim] = slow
     return sorted(best.values(), key=lambda s: -s.score)
 
 

@@ -20,7 +20,8 @@ class Reporter:
     names: Mapping[str, str]
 
     def event(self, case: Case, reason: str, now: float) -> IncidentEvent:
-        case.told = len(case.hit)
+        case.told, case.said = len(case.hit), now
+        case.sure = case.posterior.get(case.cause, 0.0)
         evidence = tabulate(case, self.memory)
         covered = lasted(case).of(self.memory, self.memory.covered(case.claim))
         facts = Facts(

@@ -12,10 +12,10 @@ import numpy as np
 from monitor.core.incidents import Cause
 from monitor.judge.claims import Claim, Suspicion
 from monitor.judge.clusters import Cluster
+from monitor.judge.losses import coupled_losses
 from monitor.judge.memory import WINDOW_H, Memory
 from monitor.judge.reputation import ONSET_PER_H
 from monitor.judge.table import AT, PROVIDER, SENDER, TRIAL, UNEXPLAINED, Floats, Mask, numbered
-from monitor.judge.trend import coupled_losses
 
 COLLAPSES_PER_DAY = 1 / 200  # a sender's reputation falls at many providers at once
 ONE_CAMPAIGN = 0.01  # a campaign dies everywhere by its own content
@@ -30,15 +30,19 @@ UNSEEN_H = 24.0  # before a sender's first mail, when its trouble may have begun
 
 
 def suspect(
-    memory: Memory, sender: str, now: float, latest: Cluster, *, also: str | None = None
+    memory: Memory, now: float, latest: Cluster, *, since: float, also: str | None = None
 ) -> list[Suspicion]:
-    """Return what can be held against *sender*, the best claim first.
+    """Return what can be held against a sender, the best claim first.
 
     Args:
+        since: when its last trouble had ended, of which earlier mail tells.
         latest: the sender's cluster that gave rise to the question.
         also: another provider that it has been in trouble at.
     """
-    record = _record(memory, sender, now)
+    sender = latest.sender
+    record = _record(memory, sender, max(since, now - WINDOW_H))
+    if not len(record.at):
+        return []
     everything = np.ones((1, len(record.at)), dtype=bool)
     everywhere = float(_everywhere(record, everything)[0])
     found = [
@@ -48,7 +52,7 @@ def suspect(
     ]
     for provider in dict.fromkeys([latest.provider, also or latest.provider]):
         claim = Claim(Cause.SENDER_AT_PROVIDER, provider, sender=sender)
-        found.append(Suspicion(claim, _at_provider(memory, sender, provider)))
+        found.append(Suspicion(claim, _at_provider(memory, sender, provider, since)))
     return sorted(found, key=lambda s: -s.score)
 
 
@@ -61,7 +65,7 @@ class _Record:
     losses: Floats  # campaigns x providers: log odds of trouble that nothing known explains
 
 
-def _record(memory: Memory, sender: str, now: float) -> _Record:
+def _record(memory: Memory, sender: str, since: float) -> _Record:
     table = memory.table
     rows = table.sorted(table.of(sender))
     tests = [cluster.test for cluster in memory.clusters(rows)]
@@ -72,14 +76,15 @@ def _record(memory: Memory, sender: str, now: float) -> _Record:
     losses[campaign, place] = table.number(UNEXPLAINED, rows)
     at = np.array([trial.at for trial in trials])
     order = np.argsort(at, kind="stable")
-    order = order[now - at[order] <= WINDOW_H]
+    order = order[at[order] >= since]
     names = list(dict.fromkeys(tests))
     return _Record([names[place] for place in order.tolist()], at[order], losses[order])
 
 
-def _at_provider(memory: Memory, sender: str, provider: str) -> float:
+def _at_provider(memory: Memory, sender: str, provider: str, since: float) -> float:
     table = memory.table
     rows = table.sorted(table.of(sender) & table.at(provider))
+    rows = rows[table.number(AT, rows) >= since]
     at = table.number(AT, rows)
     order = np.argsort(at, kind="stable")
     losses = coupled_losses(memory, rows[order])

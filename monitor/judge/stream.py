@@ -174,6 +174,11 @@ class Stream:
         """Are incidents of now more than history?"""
         return self._now_h >= self.counts_from_h
 
+    @property
+    def is_near(self) -> bool:
+        """Could an incident of now still matter once it counts? Before, history only teaches."""
+        return self._now_h >= self.counts_from_h - KEPT_H
+
     def time(self, moment: datetime) -> float | str:
         """Write *moment* in the kind in which the stream tells time."""
         if self.is_in_hours:
@@ -198,7 +203,7 @@ class Replay:
         observation = self.stream.take(record)
         if observation is None:
             return []
-        events = self.judge.observe(observation)
+        events = self.judge.observe(observation, asks=self.stream.is_near)
         told = [event for event in events if self._is_told(event)]
         return [self._written(event, record["t"], explain=explain) for event in told]
 

@@ -19,7 +19,7 @@ _NONE = (math.nan,) * _FIGURES
 
 # Columns of numbers. A likelihood takes as many as it has fields.
 AT, SENT, LAST, MET, MOVED, REMOVAL_AT, IN_TROUBLE, EVERYWHERE, REMOVED, EXPLAINED = range(10)
-UNEXPLAINED, ARRIVAL = 10, 11
+UNEXPLAINED, LOST, USUAL, ARRIVAL = range(10, 14)  # shares that were lost, and usually are
 REMOVAL, BOTH = ARRIVAL + _FIGURES, ARRIVAL + 2 * _FIGURES
 REGIONAL = ARRIVAL + 3 * _FIGURES
 COLUMNS = REGIONAL + MOST_REGIONS
@@ -92,6 +92,8 @@ class Table:
             cluster.removed_odds,
             cluster.known,
             cluster.unexplained,
+            math.nan if cluster.counts is None else cluster.counts.lost / cluster.counts.n,
+            math.nan if cluster.counts is None else cluster.counts.expected,
             *(cluster.arrival or _NONE),
             *(cluster.removal or _NONE),
             *(cluster.both or _NONE),

@@ -10,15 +10,13 @@ import numpy as np
 from monitor.core.incidents import Cause
 from monitor.judge.claims import FEWEST_VICTIMS, REGION, Claim, Family, Suspicion
 from monitor.judge.clusters import SETTLE_H
-from monitor.judge.likelihood import SPARED
+from monitor.judge.losses import either, losses
 from monitor.judge.memory import WINDOW_H, Memory
 from monitor.judge.scan import probabilities
 from monitor.judge.table import (
     ARRIVAL,
     AT,
-    BOTH,
     EVERYWHERE,
-    EXPLAINED,
     IS_BAD,
     IS_BLIND,
     LAST,
@@ -64,53 +62,6 @@ class Start:
 
     low: float
     high: float
-
-
-def losses(figures: Floats, everywhere: Floats | float, *, partial: bool = False) -> Floats:
-    """Log odds, bare of any prior, that an incident hit each cluster.
-
-    Args:
-        figures: the fields of the clusters' likelihoods.
-        everywhere: probability that the campaign fails at all providers.
-        partial: an incident that takes a third of the copies, not an unknown share.
-    """
-    normal, _, third, bad, own = figures
-    hit = third if partial else bad
-    fails = everywhere + own * (1 - everywhere)
-    with np.errstate(invalid="ignore"):  # NaN is what is not known
-        null = np.logaddexp(np.log(fails) + bad, np.log1p(-fails) + normal)
-        spared = math.log(SPARED) + normal
-        return np.asarray(np.logaddexp(math.log1p(-SPARED) + hit, spared) - null)
-
-
-def either(
-    memory: Memory, rows: Rows, everywhere: Floats | float = 0.0, *, partial: bool = False
-) -> Floats:
-    """The same for mail lost on arrival or removed later; 0 where nothing is known."""
-    table = memory.table
-    found = losses(table.likelihood(ARRIVAL, rows), everywhere, partial=partial)
-    moved = np.flatnonzero(~np.isnan(table.number(MOVED, rows)))
-    if len(moved):
-        coupled = everywhere if isinstance(everywhere, float) else everywhere[moved]
-        both = losses(table.likelihood(BOTH, rows[moved]), coupled, partial=partial)
-        found[moved] = np.fmax(found[moved], both)
-    return np.nan_to_num(found)
-
-
-def coupled_losses(memory: Memory, rows: Rows) -> Floats:
-    """What clusters say for trouble at their provider, beyond what is known to explain it."""
-    everywhere = probabilities(memory.table.number(EVERYWHERE, rows))
-    loss = either(memory, rows, everywhere)
-    return beyond(loss, memory.table.number(EXPLAINED, rows))
-
-
-def beyond(loss: Floats, known: Floats) -> Floats:
-    """What is left of *loss* where a known incident did it with probability *known*."""
-    if not known.any():
-        return loss
-    safe = np.clip(known, 1e-12, 1 - 1e-12)
-    left = loss - np.logaddexp(np.log(safe) + loss, np.log1p(-safe))
-    return np.where(known > 0, left, loss)
 
 
 def signs(memory: Memory, claim: Claim, now: float, *, by_removal: bool) -> Signs:

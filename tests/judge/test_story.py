@@ -53,7 +53,7 @@ def test_the_provider_is_named_within_two_rounds_and_heals_within_six_hours() ->
 def test_the_sender_is_named_within_three_rounds_and_stays_in_trouble() -> None:
     sender = next(i for i in told() if i.latest.sender == NORTHWIND.name)
 
-    assert when(sender)[State.CONFIRMED] <= at(14)
+    assert when(sender)[State.CONFIRMED] <= at(15)
     assert sender.state is State.CONFIRMED
 
 
