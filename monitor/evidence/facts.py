@@ -186,13 +186,22 @@ def _receiver(block: Sequence[HeaderField], chain: Sequence[Hop]) -> str | None:
     names = {field.key for field in block}
     if family in {None, "microsoft"} and _is_received_by_microsoft(block, family):
         return "microsoft365" if forefront.REPORT in names else "outlook"
-    if family is None and not chain:
-        written = fields.values(block, authres.NAME)[: authres.MAX_FIELDS]
-        ids = (authres.parse(value).authserv_id for value in written)
-        family = next((kind for i in ids if (kind := hops.family_of_host(i))), None)
+    if family is None:
+        family = _family_by_authserv_id(block, chain)
     if family in _PERSONAL:
         return _by_recipient(block, family)
     return family
+
+
+def _family_by_authserv_id(block: Sequence[HeaderField], chain: Sequence[Hop]) -> str | None:
+    """Tell the receiver by who signs above its boundary, if no machine there has a name."""
+    edge = hops.boundary(chain)
+    end = len(block) if edge is None else edge.index
+    if any(hops.names_its_host(hop) for hop in chain if hop.index <= end):
+        return None
+    written = fields.values(block[:end], authres.NAME)[: authres.MAX_FIELDS]
+    ids = (authres.parse(value).authserv_id for value in written)
+    return next((kind for i in ids if (kind := hops.family_of_host(i))), None)
 
 
 def _is_received_by_microsoft(block: Sequence[HeaderField], family: str | None) -> bool:

@@ -26,6 +26,11 @@ _IP = re.compile(r"[\[(](?:IPv6:)?([0-9A-Fa-f.:]{2,45})[\])]")
 # Second-level labels under which names are registered, as in example.co.uk.
 _PUBLIC_SECOND = frozenset({"ac", "co", "com", "edu", "gov", "gouv", "net", "or", "org"})
 
+_EXAMPLES = tuple(
+    ipaddress.ip_network(block)
+    for block in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
+)
+
 # Hosts by which a family of receivers takes mail from outside, where their names tell.
 EDGES: dict[str, tuple[str, ...]] = {
     "google": ("mx.google.com",),
@@ -90,9 +95,14 @@ def transit_s(hops: Sequence[Hop]) -> float | None:
 def family(hops: Sequence[Hop]) -> str | None:
     """Name the family of receivers whose machine wrote the topmost telling `by`."""
     for hop in hops:
-        if "." in hop.by and not is_address(hop.by):
+        if names_its_host(hop):
             return family_of_host(hop.by)
     return None
+
+
+def names_its_host(hop: Hop) -> bool:
+    """Does the hop say by name, not by address, which machine took the message?"""
+    return "." in hop.by and not is_address(hop.by)
 
 
 def family_of_host(host: str) -> str | None:
@@ -188,10 +198,12 @@ def is_address(name: str) -> bool:
 
 
 def _is_public(address: str) -> bool:
+    """Is *address* of the Internet? Those of documentation (RFC 5737) stand for such ones."""
     try:
-        return ipaddress.ip_address(address.removeprefix("ipv6:")).is_global
+        parsed = ipaddress.ip_address(address.removeprefix("ipv6:"))
     except ValueError:
         return False
+    return parsed.is_global or any(parsed in block for block in _EXAMPLES)
 
 
 def _organisation(host: str) -> str:

@@ -52,6 +52,21 @@ def only_filter(text: str) -> dict[str, Any]:
         ("X-Forefront-Antispam-Report: SFV:NSPM;DIR:INB;\n", "microsoft365"),
         ("X-Microsoft-Antispam-Mailbox-Delivery: dest:I;\n", "outlook"),
         ("Authentication-Results: mx.google.com; spf=pass\n", "gmail"),
+        (
+            (
+                "Authentication-Results: atlas.omega.yahoo.com; spf=pass\n"
+                "Received: from 192.0.2.7 (EHLO out.shop.example) by 10.1.1.1 with SMTPs;\n"
+                "Received: from app.shop.example by out.shop.example with ESMTP;\n"
+            ),
+            "yahoo",
+        ),
+        (
+            (
+                "Received: from 192.0.2.7 (EHLO out.shop.example) by 10.1.1.1 with SMTPs;\n"
+                "Authentication-Results: atlas.omega.yahoo.com; spf=pass\n"
+            ),
+            None,
+        ),
         ("", None),
     ],
 )
