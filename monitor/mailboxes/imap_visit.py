@@ -49,6 +49,8 @@ class Visit:
         self._is_counted = False
         self._few_came = False
         self._has_read_bodies = False
+        self._next_uid = 0  # as told when the folder was opened
+        self._has_news = False
         self._wanted = wanted
         self._manner = manner
         self._asked: list[str] = []
@@ -106,7 +108,10 @@ class Visit:
             else:
                 self._check(kind, reply)
                 self._absorb_data(kind, reply, memory)
-        self.is_surveyed = True
+        # A re-check asks for news only once it is told that there are any.
+        self._has_news = not 0 < self._next_uid <= memory.next_uid
+        is_told = "new" in self._asked or not self._manner.is_recheck
+        self.is_surveyed = self.is_surveyed or is_told or not self._has_news
 
     @property
     def is_counting(self) -> bool:
@@ -126,15 +131,18 @@ class Visit:
         if self.finds.memory is None:
             yield from self._search()
             return
-        next_uid, limit = self.finds.memory.next_uid, self._manner.max_header_bytes
-        if self._few_came:
-            yield "new", ask.new_headers(next_uid, max_bytes=limit)
-        else:
-            yield "new", ask.new_fields(next_uid)
+        if self._has_news or not self._manner.is_recheck:
+            yield self._ask_new(self.finds.memory)
         known = self.finds.remembered()
         if known:
             yield "present", ask.still_there(known, how=self._manner.compact)
             yield from self._ask_tabs(known)
+
+    def _ask_new(self, memory: Memory) -> tuple[str, bytes]:
+        if self._few_came:
+            limit = self._manner.max_header_bytes
+            return "new", ask.new_headers(memory.next_uid, max_bytes=limit)
+        return "new", ask.new_fields(memory.next_uid)
 
     def _search(self) -> Iterator[tuple[str, bytes]]:
         """Ask for messages of the right days, and at once for those that are ours by name."""
@@ -198,7 +206,7 @@ class Visit:
             self._whole, self._likely = set(), set()
             return None
         validity = reply.code("UIDVALIDITY") or ""
-        next_uid = wire.number(reply.code("UIDNEXT") or "")
+        next_uid = self._next_uid = wire.number(reply.code("UIDNEXT") or "")
         exists = next((r.number for r in reply.data if r.word == "EXISTS"), -1)
         self._is_empty = exists == 0
         memory = self.finds.memory
@@ -225,6 +233,7 @@ class Visit:
         self.is_surveyed = now == before
         if not self.is_surveyed:
             self._few_came = now.next_uid - before.next_uid <= FEW
+            self._has_news = True
 
     def _start_anew(self) -> None:
         self.finds.start_anew()
@@ -247,6 +256,7 @@ class Visit:
             self.finds.remain(set(_uids(reply)))
         elif kind == "new":
             self.finds.keep(reply, at_least=memory.next_uid)
+            memory.next_uid = max(memory.next_uid, self._next_uid)
         elif kind == "whole":
             lost = self._whole - self.finds.keep(reply)
             self.lost_any |= bool(lost)

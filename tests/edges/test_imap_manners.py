@@ -179,6 +179,25 @@ def test_a_folder_whose_count_is_not_what_it_was_is_opened(
     assert opened(counting) > before
 
 
+@pytest.mark.parametrize(
+    ("told", "trips"), [(b"* OK [UIDNEXT 8] x\r\n", 1), (b"* OK [UIDNEXT 12] x\r\n", 2), (b"", 2)]
+)
+def test_what_has_come_since_is_fetched_where_the_server_tells_of_it_or_tells_nothing(
+    scripted: Start, mailbox: Open, wanted: Want, told: bytes, trips: int
+) -> None:
+    server = scripted({})
+    reader = mailbox(server.endpoint)
+    reader.look([wanted(1)])
+    before = reader.round_trips
+    server.answers["EXAMINE"] = b"* 1 EXISTS\r\n* OK [UIDVALIDITY 1] x\r\n" + told + NOTHING
+
+    assert len(reader.look([wanted(1)])) == 1
+
+    assert reader.round_trips == before + trips
+    fetches = [c for c in server.commands if c.startswith("UID FETCH 8:*")]
+    assert len(fetches) == trips - 1
+
+
 def test_nothing_is_called_missing_by_a_count(counting: Any, mailbox: Open, wanted: Want) -> None:
     """Counts can be out of date: where a copy is missed, every folder is opened."""
     reader = mailbox(counting.endpoint)

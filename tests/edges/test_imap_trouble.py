@@ -170,7 +170,7 @@ def test_the_last_message_again_is_no_news(scripted: Start, mailbox: Open, wante
     server.answers["UID SEARCH UID"] = b"* SEARCH\r\nTAG OK done\r\n"
     server.answers["UID SEARCH SINCE"] = b"* SEARCH\r\nTAG OK done\r\n"
 
-    assert reader.look([wanted(1, was_found=True)]) == []
+    assert reader.look([wanted(1, was_found=True), wanted(2)]) == []
     assert any(command.startswith("UID FETCH 8:*") for command in server.commands)
 
 
@@ -274,7 +274,7 @@ def test_a_flood_of_new_mail_is_searched_by_date_the_next_time(
     reader.look([wanted(1)])
     server.answers["UID FETCH 8:*"] = b"* 1 FETCH (UID 9 BODY[] {99999999}\r\n"
     with pytest.raises(imap_stream.FloodError):
-        reader.look([wanted(1)])
+        reader.look([wanted(1), wanted(2)])
 
     assert places(reader.look([wanted(1)])) == ["INBOX"]
 
