@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from monitor.core.campaigns import Found, Match, Role, Wanted
+from monitor.evidence import fields
 from monitor.evidence.recognise import recognise
 from monitor.evidence.stamp import NEEDED_HEADERS
 from monitor.mailboxes.folders import ORDER
 
 MAX_HEADER_BYTES = 64 * 1024  # of one copy
+MAX_KEPT = 1024  # characters of one field that is remembered
 _STRENGTH = list(Match)
 _NEEDED = {name.lower() for name in (*NEEDED_HEADERS, "From", "Subject", "Date")}
 _RESERVED = 16 * 1024  # bytes
@@ -77,6 +79,12 @@ def _found(one: Candidate, message_id: str, match: Match) -> Found:
         match=match,
         note=one.note,
     )
+
+
+def to_remember(one: Candidate) -> Candidate:
+    """Return a message with no more of it than what a copy is known by."""
+    kept = [f for f in fields.parse(one.headers) if f.key in _NEEDED]
+    return replace(one, headers=header_block((f.name, f.value[:MAX_KEPT]) for f in kept), body=None)
 
 
 class Keys:

@@ -19,7 +19,15 @@ from monitor.core.campaigns import Found, Wanted
 from monitor.core.errors import AgainLaterError, MailboxBusyError
 from monitor.core.folders import FolderSight
 from monitor.core.ports import PartlyReadError, TokenSource
-from monitor.mailboxes.candidates import Candidate, Chosen, Keys, choose, header_block, ids_of
+from monitor.mailboxes.candidates import (
+    Candidate,
+    Chosen,
+    Keys,
+    choose,
+    header_block,
+    ids_of,
+    to_remember,
+)
 from monitor.mailboxes.gmail_labels import Place, place_of, sight
 from monitor.mailboxes.http_mail import MailService, MailTalk, Row, listed, rows, text
 
@@ -69,7 +77,8 @@ class GmailMailbox:
         self._base_url = base_url.rstrip("/")
         self._lock = threading.Lock()
         self._known = Keys()
-        self._strangers: set[str] = set()  # ids of messages that are no copies
+        # Messages that are none of the copies looked for so far; None: no received mail at all.
+        self._strangers: dict[str, Candidate | None] = {}
 
     def look(self, wanted: Sequence[Wanted]) -> list[Found]:
         with self._lock, self._mail.talk() as talk:
@@ -125,15 +134,23 @@ class GmailMailbox:
             self._strangers.clear()
         compared = 0
         for key in self._listed(talk, f"after:{int(since.timestamp())}"):
-            if key in messages or key in self._strangers:
+            if key in messages or self._is_stranger(key, missing):
                 continue
             if compared == MAX_SCANNED or not key:
                 return "the mailbox has got more mail since than is compared in one look."
             compared += 1
             self._fetch(talk, [key], messages)
-            if key not in messages or not choose([messages[key]], missing):
-                self._strangers.add(key)
+            one = messages.get(key)
+            if one is None or not choose([one], missing):
+                self._strangers[key] = one and to_remember(one)
         return ""
+
+    def _is_stranger(self, key: str, missing: Sequence[Wanted]) -> bool:
+        """Is this message known to be none of these? Others may have been looked for then."""
+        if key not in self._strangers:
+            return False
+        one = self._strangers[key]
+        return one is None or not choose([one], missing)
 
     def _listed(self, talk: MailTalk, query: str) -> Iterator[str]:
         """Yield the ids of the messages that *query* finds, anywhere, newest first.

@@ -198,6 +198,15 @@ def test_messages_that_are_no_copies_are_compared_once(gmail: Gmail) -> None:
     assert len(gmail.service.asked) == 2
 
 
+def test_a_message_that_was_no_copy_of_one_test_may_be_that_of_another(gmail: Gmail) -> None:
+    gmail.letters = {"a": Letter(2, "SPAM", message_id="<other@gateway.example>")}
+    assert gmail.look(wanted(1)) == []  # that of the second test was not due yet
+
+    (copy,) = gmail.look(wanted(2))
+
+    assert (copy.role, copy.match) == (Role.SPAM, Match.HEADER)
+
+
 def test_more_mail_than_is_compared_makes_the_others_unknown(gmail: Gmail) -> None:
     gmail.letters = {f"k{n}": Letter(n, "INBOX") for n in range(2, 14)}
     gmail.page = 1
