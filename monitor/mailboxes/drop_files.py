@@ -49,7 +49,7 @@ class Spot:
     mark: tuple[int, ...] = ()  # inode, size and time of the file; of an mbox what it begins with
     folder: str = field(default=INBOX, compare=False)
     owner: str = field(default="", compare=False)
-    size: int = field(default=0, compare=False)
+    size: int = 0  # of the last one of an mbox it may still grow
     time_ns: int | None = field(default=None, compare=False)  # of the file, since 1970
 
     @property
@@ -133,8 +133,9 @@ class Walk:
         return self._directories_of_eml(base, owner, "", 0)
 
     def _maildirs(self, base: Path, owner: str) -> Iterator[Folder]:
-        if not _is_maildir(base) and _is_maildir(base / "Maildir"):
-            base = base / "Maildir"
+        within = base / "Maildir"
+        if not _is_maildir(base) and _is_maildir(within) and not within.is_symlink():
+            base = within
         if _is_maildir(base):
             yield Folder(base, INBOX, owner)
         for entry in self._directories(base):
@@ -168,6 +169,8 @@ class Walk:
         return (e for e in self._entries(place) if e.is_dir(follow_symlinks=False))
 
     def _entries(self, place: Path) -> Iterator["os.DirEntry[str]"]:
+        if place != self._root and place.is_symlink():
+            return
         try:
             listing = os.scandir(place)
         except FileNotFoundError:

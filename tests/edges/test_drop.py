@@ -322,6 +322,20 @@ def test_links_pipes_and_devices_are_not_opened(tmp_path: Path) -> None:
     assert len(opened(root, "eml").look([copy()])) == 0
 
 
+def test_no_link_within_a_maildir_leads_out_of_the_drop(tmp_path: Path) -> None:
+    outside = maildir(tmp_path / "outside")
+    put(outside / "new" / "1", letter())
+    root = tmp_path / "drop"
+    put(root / "cur" / "2", letter(2))
+    (root / "new").symlink_to(outside / "new")
+    (root / ANNA).mkdir()
+    (root / ANNA / "Maildir").symlink_to(outside)
+
+    (found,) = opened(root).look([copy(), copy(2)])
+
+    assert found.message_id == "<copy2@news.example>"
+
+
 def test_the_drop_itself_may_be_a_link(tmp_path: Path) -> None:
     put(tmp_path / "there" / "inbox", mbox(letter()))
     (tmp_path / "here").symlink_to(tmp_path / "there" / "inbox")
@@ -343,6 +357,16 @@ def test_an_mbox_that_grows_is_read_on(tmp_path: Path) -> None:
     assert len(mailbox.look([copy(1)])) == 1
     path.write_bytes(mbox(letter(1), letter(2), letter(3)))
     assert len(mailbox.look([copy(1), copy(2), copy(3)])) == 3
+
+
+def test_a_letter_that_was_half_written_when_we_looked_is_read_again(tmp_path: Path) -> None:
+    long = b"X-Filter: " + b"long words " * 40 + b"\r\n"
+    whole = mbox(long + letter())
+    path = put(tmp_path / "inbox", whole[:400])
+    mailbox = opened(path, "mbox")
+    assert mailbox.look([copy()]) == []
+    path.write_bytes(whole)
+    assert len(mailbox.look([copy()])) == 1
 
 
 def test_an_mbox_that_became_shorter_is_believed_at_the_second_look(tmp_path: Path) -> None:
