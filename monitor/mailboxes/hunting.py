@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from monitor.bounded_http import Json
 from monitor.core.campaigns import Found, Match, Role, Wanted
 from monitor.mailboxes.candidates import moment
-from monitor.mailboxes.http_mail import Row, rows, text
+from monitor.mailboxes.http_mail import Row, listed, text
+from monitor.tenant import NAME
 
 MAX_IDS = 100  # of one query
 MAX_NOTE = 300  # characters
@@ -133,7 +134,7 @@ def traces(post: Post, wanted: Sequence[Wanted], recipient: str) -> Traces:
 def newest_event(post: Post) -> datetime | None:
     """Return the time of the newest row of the log; None if it has none of the last days."""
     answer = post(_PATH, {"Query": FRESHNESS_QUERY, "Timespan": "P7D"})
-    moments = (moment(row.get("newest")) for row in rows(answer.get("results")))
+    moments = (moment(row.get("newest")) for row in listed(NAME, answer, "results"))
     return max((m for m in moments if m is not None), default=None)
 
 
@@ -186,7 +187,7 @@ def _asked(
     every = list(ids)
     for start in range(0, len(every), MAX_IDS):
         asked = query(every[start : start + MAX_IDS])
-        yield from rows(post(_PATH, {"Query": asked, "Timespan": "P30D"}).get("results"))
+        yield from listed(NAME, post(_PATH, {"Query": asked, "Timespan": "P30D"}), "results")
 
 
 FRESHNESS_QUERY = "EmailEvents | summarize Newest = max(Timestamp)"

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from monitor.core.campaigns import Found, Match, Role, Wanted
+from monitor.core.errors import MailboxBusyError
 from monitor.mailboxes.candidates import moment
-from monitor.mailboxes.http_mail import Row, rows, text
+from monitor.mailboxes.http_mail import Row, listed, text
+from monitor.tenant import NAME
 
 MAX_PAGES = 10
 
@@ -43,11 +45,12 @@ def traced(get: Get, wanted: Sequence[Wanted], recipient: str, *, note: str) -> 
 def _pages(get: Get, params: Mapping[str, str]) -> Iterator[Row]:
     answer = get(_PATH, params)
     for _ in range(MAX_PAGES):
-        yield from rows(answer.get("value"))
+        yield from listed(NAME, answer, "value")
         following = answer.get("@odata.nextlink")
         if not isinstance(following, str):
             return
         answer = get(following, None)
+    raise MailboxBusyError(f"{NAME}'s trace has more pages than are read in one look.")
 
 
 def _filters(wanted: Sequence[Wanted], recipient: str) -> Iterator[str]:

@@ -308,7 +308,7 @@ def test_the_latest_row_of_several_counts(service: Service, wanted: Want) -> Non
 
 
 @pytest.mark.parametrize(
-    "results", [None, {}, "x", [7, None, []], [{}], [row(InternetMessageId=7)], [row(Timestamp=[])]]
+    "results", [[7, None, []], [{}], [row(InternetMessageId=7)], [row(Timestamp=[])]]
 )
 def test_rows_that_make_no_sense_are_passed_over(
     service: Service, wanted: Want, results: object
@@ -319,6 +319,19 @@ def test_rows_that_make_no_sense_are_passed_over(
     found = service.tenant.places([wanted(1)], SEED)
 
     assert [c.received_at for c in found] == [None] * len(found)
+
+
+@pytest.mark.parametrize("results", [None, {}, "x"])
+def test_an_answer_without_rows_never_means_missing(
+    service: Service, wanted: Want, results: object
+) -> None:
+    service.set(HUNT, lambda n: service.json({"results": [newest("2026-03-02T09:00:00Z")]}))
+    assert service.tenant.freshness() is not None
+    service.set(HUNT, service.json({"results": results}))
+    service.set(TRACE, service.json({"value": []}))
+
+    with pytest.raises(MailboxBusyError, match="no list"):
+        service.tenant.places([wanted(1)], SEED)
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
@@ -380,6 +393,20 @@ def test_a_trace_is_asked_in_ranges_and_pages(service: Service, wanted: Want) ->
     assert service.asked(f"{TRACE}?%24filter=recipientAddress+eq+%27o%27%27x%40m365") == 2
 
 
+@pytest.mark.parametrize("pages", ["without a list", "without an end"])
+def test_a_trace_that_is_not_whole_never_means_missing(
+    service: Service, wanted: Want, pages: str
+) -> None:
+    service.set(HUNT, service.json({}, 403))
+    following = {"@odata.nextLink": f"{service.server.url}{TRACE[4:]}?$skiptoken=1"}
+    told = {} if pages == "without a list" else {"value": [], **following}
+    service.set(TRACE, service.json(told))
+    service.set(f"{TRACE}?$skiptoken", service.json(told))
+
+    with pytest.raises(MailboxBusyError):
+        service.tenant.places([wanted(1)], SEED)
+
+
 def test_a_real_trace_of_the_lab_is_understood(
     clock: ManualClock, wanted: Want, letter: Write
 ) -> None:
@@ -417,10 +444,11 @@ def test_a_token_that_is_never_believed_needs_a_person(service: Service, wanted:
         {"status": 302, "Location": "/x"},
         {"status": 200, "body": "<html>"},
         {"status": 200, "body": "[]"},
+        {"status": 200, "body": "{}"},
         {"status": 200, "body": "[" * 100_000},
         {"status": 200, "body": " " * 17_000_000},
     ],
-    ids=["500", "redirect", "html", "list", "deep", "long"],
+    ids=["500", "redirect", "html", "list", "empty", "deep", "long"],
 )
 def test_an_answer_that_affirms_nothing_means_later(
     service: Service, wanted: Want, answer_: dict[str, Any]
