@@ -175,7 +175,8 @@ class GraphMailbox:
     def _scan(self, talk: MailTalk, look: _Look) -> None:
         """Compare what came lately: a gateway or mail service may have changed the Message-ID."""
         since = min(w.sent_at for w in look.missing()) - _CLOCKS_DIFFER
-        for name in _SCANNED:
+        there = {folder.known_as for folder in self._folders.values()}
+        for name in (name for name in _SCANNED if name in there):
             path = f"{self._root}/mailFolders/{name}/messages?{come_since(since)}"
             for page in self._pages(talk, path, look):
                 self._take(talk, look, page)
@@ -189,7 +190,8 @@ class GraphMailbox:
                 return
             answer = talk.known(self._ask(following))
             if answer is None:
-                return  # the folder went away: what is no longer there holds no copy
+                look.unsure = "a folder went away while we looked."
+                return
             yield listed(NAME, answer, "value")
             following = answer.get("@odata.nextLink")
         if isinstance(following, str):

@@ -410,6 +410,19 @@ def test_more_mail_than_is_compared_makes_the_others_unknown(
         looked(service, wanted(1))
 
 
+def test_a_page_that_went_away_while_we_looked_never_means_missing(
+    service: Delegated, wanted: Want
+) -> None:
+    service.batches[1] = [{"value": []}]
+    following = {"@odata.nextLink": f"{service.server.url}/v1.0/me/mailFolders/second"}
+    service.server.answers[ME] = service.json({"value": [], **following})
+    gone = service.json({"error": {"code": "ErrorItemNotFound"}}, 404)
+    service.server.answers[f"{ME}/second"] = gone
+
+    with pytest.raises(PartlyReadError, match="went away"):
+        looked(service, wanted(1))
+
+
 def test_the_token_goes_to_no_other_server(service: Delegated, web: Web, wanted: Want) -> None:
     thief = web({"GET": b""})
     service.batches[1] = [{"value": []}]
