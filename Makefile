@@ -17,7 +17,7 @@ demo: install  ## run the main job on simulated providers, then serve the dashbo
 	$(BIN)/seedwatch demo
 
 test: install  ## the embedded suite: no server, no browser, no network
-	$(BIN)/python -m pytest -m 'not real' -n auto
+	$(BIN)/python -m pytest -m 'not real' -n auto --dist loadfile --no-loadscope-reorder
 
 lint: install
 	$(BIN)/ruff format --check .

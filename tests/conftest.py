@@ -21,3 +21,10 @@ def lab(clock: ManualClock) -> Iterator[Lab]:
     """All eight providers, healthy; no mailboxes yet."""
     with Lab(Scenario.bundled("quiet"), clock=clock, seed=1) as running:
         yield running
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files, so that no processor waits for one of them at the end."""
+    first = ("test_demo", "test_kill_line", "test_stranger", "test_kill")
+    rank = {name: place for place, name in enumerate(first)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))

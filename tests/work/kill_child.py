@@ -17,8 +17,7 @@ from monitor.store.engine import open_engine
 from monitor.store.jobs import Job
 from monitor.worker import Worker
 
-URL, QUEUE, LEASE_S = sys.argv[1:4]
-HALF_S = 0.005  # of a job's work
+URL, QUEUE, LEASE_S, HALF_S = sys.argv[1:5]
 LOOK_S = 0.05
 
 
@@ -27,7 +26,7 @@ def append(session: Session, job: Job) -> None:
     session.execute(text("INSERT INTO effect (name) VALUES (:name)"), {"name": job.unique_key})
     sys.stdout.write("begun\n")
     sys.stdout.flush()
-    threading.Event().wait(HALF_S)
+    threading.Event().wait(float(HALF_S))
 
 
 def main() -> None:

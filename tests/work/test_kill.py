@@ -17,6 +17,8 @@ from monitor.store import jobs
 
 JOBS = 60
 LEASE_S = 0.6  # short, so that what a killed worker held comes back soon
+HALF_S = 0.005  # of a job's work
+SLOW_S = 0.1  # of a job's work by who is to be killed, so that the kill finds it at work
 CHILD = Path(__file__).parent / "kill_child.py"
 END_WITHIN_S = 60
 
@@ -34,10 +36,10 @@ class Hecatomb:
                 jobs.put(session, "append", {}, unique_key=key, due_at=now, max_attempts=50)
             session.commit()
 
-    def start(self) -> "subprocess.Popen[str]":
+    def start(self, half_s: float = HALF_S) -> "subprocess.Popen[str]":
         url = self.engine.url.render_as_string(hide_password=False)
         return subprocess.Popen(
-            [sys.executable, str(CHILD), url, self.queue, str(LEASE_S)],
+            [sys.executable, str(CHILD), url, self.queue, str(LEASE_S), str(half_s)],
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,  # so that its descendants die with it
@@ -45,7 +47,7 @@ class Hecatomb:
 
     def kill_after(self, begun: int) -> None:
         """Start a worker, and kill it while its *begun*-th job is under way."""
-        worker = self.start()
+        worker = self.start(SLOW_S)
         assert worker.stdout is not None
         with worker.stdout as said:
             for _ in range(begun):
