@@ -55,7 +55,7 @@ def marks_of(raw: bytes) -> BodyMarks:
     """Return what the body of a whole message (or of its beginning) says of its campaign."""
     if raw[:MAX_RAW].lower().count(b"multipart/") > MAX_PARTS:
         return NOTHING
-    parts = list(_parts(BytesParser(policy=compat32).parsebytes(raw[:MAX_RAW])))
+    parts = _read(raw[:MAX_RAW])
     text = next((words for kind, words in parts if kind == "text/plain"), "")
     html = next((words for kind, words in parts if kind == "text/html"), "")
     # Where a part does not say how it is encoded, its lines may still have been broken.
@@ -88,13 +88,34 @@ def _hashes(mark: str) -> set[str]:
     return {mark[at : at + width] for at in range(0, min(len(mark), KEPT * width), width)}
 
 
+def _read(raw: bytes) -> list[tuple[str, str]]:
+    try:
+        return list(_parts(BytesParser(policy=compat32).parsebytes(raw)))
+    except RecursionError:  # messages within messages, a thousand deep
+        return []
+
+
 def _parts(message: Message) -> Iterator[tuple[str, str]]:
     for part in message.walk():
         kind = part.get_content_type()
-        if kind in {"text/plain", "text/html"} and part.get_filename() is None:
+        if kind in {"text/plain", "text/html"} and not _has_file_name(part):
             payload = part.get_payload(decode=True)
             if isinstance(payload, bytes):
-                yield kind, _decoded(payload, part.get_content_charset("utf-8"))
+                yield kind, _decoded(payload, _charset(part))
+
+
+def _has_file_name(part: Message) -> bool:
+    try:
+        return part.get_filename() is not None
+    except ValueError:  # there is one, in a character set whose name holds a NUL
+        return True
+
+
+def _charset(part: Message) -> str:
+    try:
+        return part.get_content_charset("utf-8")
+    except ValueError:  # its name holds a NUL
+        return "utf-8"
 
 
 def _decoded(payload: bytes, charset: str) -> str:
@@ -128,3 +149,8 @@ class _Words(HTMLParser):
     def handle_data(self, data: str) -> None:
         if not self._hidden:
             self.found.append(data)
+
+    def parse_marked_section(self, i: int, report: int = 1) -> int:
+        """Skip `<![word ...]>`, whatever the word: the library raises on those that it lacks."""
+        del report
+        return self.parse_bogus_comment(i, report=False)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from email.message import Message
 from email.parser import BytesParser
 from email.policy import compat32
@@ -26,12 +27,12 @@ def links(raw: bytes, limit: int) -> list[str]:
     """
     if raw[:MAX_RAW].lower().count(b"multipart/") > MAX_PARTS:
         return []
-    message = BytesParser(policy=compat32).parsebytes(raw[:MAX_RAW])
     found: dict[str, None] = {}
-    for link in _in_parts(message):
-        if len(found) >= limit:
-            break
-        found.setdefault(link)
+    with suppress(RecursionError):  # messages within messages, a thousand deep
+        for link in _in_parts(BytesParser(policy=compat32).parsebytes(raw[:MAX_RAW])):
+            if len(found) >= limit:
+                break
+            found.setdefault(link)
     return list(found)
 
 

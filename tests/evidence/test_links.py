@@ -130,6 +130,12 @@ def test_a_message_of_containers_within_containers_is_left_alone() -> None:
     assert links.links(part * 20_000 + b"https://a.example/", 10) == []
 
 
+def test_a_message_of_messages_within_messages_is_left_alone() -> None:
+    part = b"Content-Type: message/rfc822\r\n\r\n"
+
+    assert links.links(part * 8_000 + b"https://a.example/", 10) == []
+
+
 @given(st.binary(max_size=3000))
 def test_no_bytes_make_it_raise(raw: bytes) -> None:
     links.links(raw, 10)

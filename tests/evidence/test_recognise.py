@@ -185,6 +185,31 @@ def test_no_bytes_make_it_raise(headers: bytes, body: bytes) -> None:
     bodies.marks_of(body)
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"Content-Type: message/rfc822\r\n\r\n" * 8_000 + b"hi",
+        b"Content-Type: text/plain; name*=a\0b''x%20y\r\n\r\nhi",
+        b"Content-Type: text/plain; charset*=a\0b''x%20y\r\n\r\nhi",
+        b"Content-Type: text/html\r\n\r\nhi <![ 3 ]> there",
+    ],
+)
+def test_what_the_library_raises_on_makes_a_message_a_stranger_only(raw: bytes) -> None:
+    assert bodies.marks_of(raw) == bodies.NOTHING
+
+
+def test_words_around_an_unknown_marked_section_are_read() -> None:
+    odd = HTML.replace("<p>", "<p><![vendor[ x ]]>")
+
+    assert bodies.alike(bodies.body_mark("", odd), bodies.body_mark("", HTML))
+
+
+def test_a_subject_in_a_character_set_that_cannot_be_is_nobody_s() -> None:
+    odd = header(MADE).replace(b"=?utf-8?", b"=?a\0b?")
+
+    assert recognise(odd, None, [FIRST], received_at=MADE) is None
+
+
 @given(st.text(max_size=300))
 def test_a_mark_fits_its_column(text: str) -> None:
     assert len(bodies.body_mark(text * 20, "<p>" + text * 20)) <= 192
