@@ -21,6 +21,8 @@ class RefreshingTokens:
     Args:
         refresh_token: as kept.
         keep: writes a new one down, for good; what it raises is passed on.
+        newest: reads what is kept now, as another process may have renewed it: some providers
+            take a refresh token that is used twice for a stolen one, and withdraw the grant.
         monotonic_s: a clock that only runs forward, in seconds.
     """
 
@@ -30,12 +32,14 @@ class RefreshingTokens:
         refresh_token: str,
         keep: Callable[[str], None],
         *,
+        newest: Callable[[], str] = str,
         monotonic_s: Callable[[], float] = monotonic,
     ) -> None:
         self._client = client
         self._refresh_token = refresh_token
         self._is_kept = True
         self._keep = keep
+        self._newest = newest
         self._monotonic_s = monotonic_s
         self._lock = threading.Lock()
         self._token = ""
@@ -62,13 +66,14 @@ class RefreshingTokens:
                 self._token = ""
 
     def _renew(self) -> None:
+        self._token = ""
+        self._keep_new()
+        self._refresh_token = self._newest() or self._refresh_token
         if not self._refresh_token:
             raise MailboxLockedError(
                 "nobody has let us into this mailbox yet.",
                 remedy="Do so: seedwatch seeds authorize ADDRESS.",
             )
-        self._token = ""
-        self._keep_new()
         grant = self._client.refresh(self._refresh_token)
         if grant.refresh_token and grant.refresh_token != self._refresh_token:
             self._refresh_token, self._is_kept = grant.refresh_token, False

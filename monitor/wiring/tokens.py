@@ -96,9 +96,10 @@ class SeedTokens:
 
 
 class _KeptTokens:
-    """A `TokenSource` that looks into the seed's row again before it gives up.
+    """A `TokenSource` that looks into the seed's row before it renews, and before it gives up.
 
-    Another process may have changed the refresh token, or a person may have authorized anew.
+    Another process may have changed the refresh token, or be about to, or a person may have
+    authorized anew.
     """
 
     def __init__(
@@ -133,7 +134,11 @@ class _KeptTokens:
             self._tokens.reject(token)
 
     def _from(self, refresh_token: str) -> RefreshingTokens:
-        return RefreshingTokens(self._client, refresh_token, self._note)
+        return RefreshingTokens(self._client, refresh_token, self._note, newest=self._newest)
+
+    def _newest(self) -> str:
+        self._kept = self._reread() or self._kept
+        return self._kept
 
     def _note(self, refresh_token: str) -> None:
         self._keep(refresh_token)
