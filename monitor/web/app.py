@@ -2,6 +2,7 @@
 
 import re
 from http import HTTPStatus
+from types import TracebackType
 
 from flask import Flask, Response, abort, render_template, request
 from jinja2 import StrictUndefined
@@ -70,9 +71,19 @@ _WORDS = {
 }
 
 
+class _Dashboard(Flask):
+    """A Flask app that logs of a failure which page it was, and not the key in its address."""
+
+    def log_exception(
+        self, exc_info: tuple[type, BaseException, TracebackType] | tuple[None, None, None]
+    ) -> None:
+        page = request.url_rule if request.blueprint == inbound.pages.name else request.path
+        self.logger.error("Exception on %s [%s]", page, request.method, exc_info=exc_info)
+
+
 def create_app(parts: Parts) -> Flask:
     """Return the dashboard; it reads through *parts*, and only the web hook writes."""
-    app = Flask(__name__, template_folder=None)
+    app = _Dashboard(__name__, template_folder=None)
     app.extensions[KEY] = parts
     app.config.update(MAX_CONTENT_LENGTH=64 * 1024)
     app.jinja_options = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}

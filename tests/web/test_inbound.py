@@ -207,3 +207,16 @@ def test_a_wrong_key_looks_like_no_page(hook: Hook) -> None:
         assert answer.status_code == 404
         assert answer.mimetype == "text/html"
     assert KEY not in repr(Parts(engine=hook.engine, clock=ManualClock(NOW), facts={}))
+
+
+def test_the_key_stands_in_no_log_though_a_report_fails(
+    hook: Hook, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'without_tables.db'}")
+    parts = Parts(engine=engine, clock=ManualClock(NOW), facts={}, inbound_key=KEY)
+    answer = create_app(parts).test_client().post(f"/inbound/{KEY}", data=ours(), content_type=JSON)
+    engine.dispose()
+    assert (answer.status_code, KEY in answer.text) == (500, False)
+    assert "no such table" in caplog.text
+    assert "/inbound/<key>" in caplog.text
+    assert KEY not in caplog.text
