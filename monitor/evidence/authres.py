@@ -31,6 +31,7 @@ _INSTANCE = re.compile(r"\s{0,20}i\s{0,5}=\s{0,5}\d{1,3}\s{0,20}")
 _WRITES_BELOW = {"google": "google.com", "icloud": "icloud.com"}
 _LAST = {"google": NAME, "icloud": "received-spf"}
 # Milters of Postfix and Sendmail put these right below the server's own Received.
+_WITH_MILTERS = frozenset({"proton"})  # of the receivers that we know
 _MILTERS = frozenset(
     {NAME, ARC_NAME, "arc-seal", "arc-message-signature", "received-spf"}
     | {"dkim-filter", "dmarc-filter"}
@@ -51,6 +52,10 @@ class Authentication:
     arc: str | None = None
     compauth: str | None = None
     compauth_reason: str | None = None  # three digits; Microsoft's own
+
+    def methods(self) -> set[str]:
+        """Those about which something is said."""
+        return {name for name in METHODS if getattr(self, name) is not None}
 
     def or_else(self, other: "Authentication") -> "Authentication":
         """Fill what is missing here from *other*; a reason goes with its compauth."""
@@ -115,7 +120,7 @@ def believed(
             boundary these are believed too.
     """
     end = len(fields) if boundary is None else boundary.index
-    above = _parsed(fields[:end], NAME)
+    above = _parsed(fields[:end], NAME) if boundary is None else _joined(fields[:end])
     below = _directly_below(fields, boundary, family)
     known = [r for r in _of_milters(fields, boundary, family) if r.authserv_id in trusted]
     plain = [*_speaking(above, family, trusted), *below, *known]
@@ -134,8 +139,8 @@ def claimed(
     """
     own = [
         report
-        for report in _of_milters(fields, boundary, family)
-        if boundary is not None and is_below(boundary.by, (report.authserv_id,))
+        for report in _joined(_milters_block(fields, boundary, family))
+        if boundary is not None and _names_the_receiver(report.authserv_id, boundary, family)
     ]
     merged = _merge(own)
     return Report(own[0].authserv_id, merged) if merged != Authentication() else None
@@ -145,11 +150,41 @@ def _of_milters(
     fields: Sequence[HeaderField], boundary: Hop | None, family: str | None
 ) -> list[Report]:
     """Reports right below the boundary; none where we know that milters do not write them."""
-    if boundary is None or family is not None:
+    return _parsed(_milters_block(fields, boundary, family), NAME)
+
+
+def _milters_block(
+    fields: Sequence[HeaderField], boundary: Hop | None, family: str | None
+) -> Sequence[HeaderField]:
+    if boundary is None or not (family is None or family in _WITH_MILTERS):
         return []
     rest = fields[boundary.index + 1 :]
     size = next((i for i, field in enumerate(rest) if field.key not in _MILTERS), len(rest))
-    return _parsed(rest[:size], NAME)
+    return rest[:size]
+
+
+def _names_the_receiver(authserv_id: str, boundary: Hop, family: str | None) -> bool:
+    is_familys = family is not None and family_of_host(authserv_id) == family
+    return is_familys or is_below(boundary.by, (authserv_id,))
+
+
+def _joined(fields: Sequence[HeaderField]) -> list[Report]:
+    """Reports, those of one server that stand together as one: some write a field a method.
+
+    One that speaks again of a method is an older look of that server's, and is left out.
+    """
+    found: list[Report] = []
+    last = -2
+    own = [(i, field) for i, field in enumerate(fields) if field.key == NAME]
+    for index, field in own[:MAX_FIELDS]:
+        report = parse(field.value)
+        before = found[-1] if found and index == last + 1 else None
+        last = index
+        if before is None or not before.authserv_id or before.authserv_id != report.authserv_id:
+            found.append(report)
+        elif not before.results.methods() & report.results.methods():
+            found[-1] = Report(before.authserv_id, before.results.or_else(report.results))
+    return found
 
 
 def _parsed(fields: Sequence[HeaderField], name: str) -> list[Report]:

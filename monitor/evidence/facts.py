@@ -31,6 +31,7 @@ _UNDERSTOOD = (
         ),
         *("x-pm-spam-action", "x-pm-spam", "x-spam-status", "x-spam-flag", "x-spam-level"),
         *("x-spam-score", "x-spam-report", "x-spam-checker-version", "x-spam", "x-spam-hits"),
+        *("x-spam-source", "x-spam-charsets", "x-spam-sender-reputation"),
         *("x-spam-known-sender", "x-spamd-result", "x-spamd-bar", "x-rspamd-action"),
         *("x-microsoft-antispam-message-info", "x-gmx-antispam", "x-gmx-antivirus"),
         *(
@@ -63,6 +64,15 @@ _OWN_MARKS = {"gmail": "google", "yahoo": "yahoo", "icloud": "icloud", "gmx": "g
     "microsoft": "microsoft",
     "proton": "proton",
     "fastmail": "fastmail",
+}
+_SOLE_WRITERS = {
+    "x-apple-movetofolder": "icloud",
+    "x-yahoofilteredbulk": "yahoo",
+    "x-ymailisg": "yahoo",
+    "x-ui-filterresults": "gmx",
+    "x-pm-spam-action": "proton",
+    "x-pm-spamscore": "proton",
+    "x-spam-known-sender": "fastmail",
 }
 _PERSONAL = {
     "google": ("gmail.com", "googlemail.com"),
@@ -186,10 +196,33 @@ def _receiver(block: Sequence[HeaderField], chain: Sequence[Hop]) -> str | None:
     names = {field.key for field in block}
     if family in {None, "microsoft"} and _is_received_by_microsoft(block, family):
         return "microsoft365" if forefront.REPORT in names else "outlook"
-    if family is None:
-        family = _family_by_authserv_id(block, chain)
+    if family is None and not _is_named_above_the_boundary(block, chain):
+        family = _family_by_authserv_id(block, chain) or _family_by_marks(names)
     if family in _PERSONAL:
         return _by_recipient(block, family)
+    return _brand(block, chain, family)
+
+
+def _is_named_above_the_boundary(block: Sequence[HeaderField], chain: Sequence[Hop]) -> bool:
+    edge = hops.boundary(chain)
+    end = len(block) if edge is None else edge.index
+    return any(hops.names_its_host(hop) for hop in chain if hop.index <= end)
+
+
+def _family_by_marks(names: Collection[str]) -> str | None:
+    """Tell the receiver by a field that it alone writes, if no machine has a name."""
+    return next((kind for name, kind in _SOLE_WRITERS.items() if name in names), None)
+
+
+def _brand(block: Sequence[HeaderField], chain: Sequence[Hop], family: str | None) -> str | None:
+    """AOL's mailboxes stand at Yahoo, and WEB.DE's machines are GMX's by another name."""
+    last = next((hop.by for hop in chain if hops.family_of_host(hop.by)), "")
+    if family == "gmx" and hops.is_below(last, ("web.de",)):
+        return "webde"
+    to = (fields.first(block, "X-Apparently-To") or "").partition(";")[0].split(" ")[0]
+    domain = to.rpartition("@")[2].strip("<> ").lower()
+    if family == "yahoo" and (domain == "aol.com" or hops.is_below(last, ("aol.com",))):
+        return "aol"
     return family
 
 
@@ -197,8 +230,6 @@ def _family_by_authserv_id(block: Sequence[HeaderField], chain: Sequence[Hop]) -
     """Tell the receiver by who signs above its boundary, if no machine there has a name."""
     edge = hops.boundary(chain)
     end = len(block) if edge is None else edge.index
-    if any(hops.names_its_host(hop) for hop in chain if hop.index <= end):
-        return None
     written = fields.values(block[:end], authres.NAME)[: authres.MAX_FIELDS]
     ids = (authres.parse(value).authserv_id for value in written)
     return next((kind for i in ids if (kind := hops.family_of_host(i))), None)

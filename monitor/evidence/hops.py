@@ -26,6 +26,8 @@ _IP = re.compile(r"[\[(](?:IPv6:)?([0-9A-Fa-f.:]{2,45})[\])]")
 # Second-level labels under which names are registered, as in example.co.uk.
 _PUBLIC_SECOND = frozenset({"ac", "co", "com", "edu", "gov", "gouv", "net", "or", "org"})
 
+_FETCHED = frozenset({"POP3", "IMAP"})  # by the mailbox's owner, from the receiver
+
 _EXAMPLES = tuple(
     ipaddress.ip_network(block)
     for block in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
@@ -50,7 +52,14 @@ DOMAINS: dict[str, tuple[str, ...]] = {
     "yahoo": ("yahoo.com", "yahoodns.net", "aol.com"),
     "icloud": ("icloud.com", "me.com", "apple.com"),
     "gmx": ("gmx.net", "gmx.com", "gmx.de", "web.de"),
+    "proton": ("protonmail.ch", "protonmail.com", "proton.me"),
+    "fastmail": ("messagingengine.com", "fastmail.com"),
+    "zoho": ("zoho.com", "zohomail.com", "zoho.eu", "zohomail.eu", "zoho.in", "zohomail.in"),
 }
+# Apple's machines that give no domain, as p00-icloudmta-asmtp-1 and p44-mailgateway-smtp-7.
+_APPLES = re.compile(r"p\d{1,4}-(?:icloudmta|mailgateway)-[a-z0-9-]{1,200}")
+# Names of nobody's: they tell neither whose a machine is, nor that it is a stranger's.
+_PRIVATE = ("internal", "local", "localdomain", "lan", "home.arpa")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,21 +102,29 @@ def transit_s(hops: Sequence[Hop]) -> float | None:
 
 
 def family(hops: Sequence[Hop]) -> str | None:
-    """Name the family of receivers whose machine wrote the topmost telling `by`."""
+    """Name the family of receivers whose machine wrote the topmost telling `by`.
+
+    Below a hop that took the message from the Internet there are only the sender's.
+    """
     for hop in hops:
-        if names_its_host(hop):
-            return family_of_host(hop.by)
+        kind = family_of_host(hop.by)
+        if kind is not None or names_its_host(hop):
+            return kind
+        if hop.protocol not in _FETCHED and any(map(_is_public, (hop.from_ip, hop.from_name))):
+            return None
     return None
 
 
 def names_its_host(hop: Hop) -> bool:
-    """Does the hop say by name, not by address, which machine took the message?"""
-    return "." in hop.by and not is_address(hop.by)
+    """Does the hop say by name, not by address, whose machine took the message?"""
+    return "." in hop.by and not is_address(hop.by) and not is_below(hop.by, _PRIVATE)
 
 
 def family_of_host(host: str) -> str | None:
     """Name the family of receivers that *host* belongs to, if it is a known one."""
     name = host.lower().rstrip(".")
+    if _APPLES.fullmatch(name):
+        return "icloud"
     return next((kind for kind, domains in DOMAINS.items() if is_below(name, domains)), None)
 
 
@@ -175,8 +192,10 @@ def _is_foreign(hop: Hop, inside: set[str]) -> bool:
     if "LMTP" in hop.protocol and not _is_public(hop.from_ip):
         return False
     name = hop.reverse or hop.from_name
-    if not name:
+    if not name or hop.protocol in _FETCHED:
         return False
+    if is_below(name, _PRIVATE):
+        return _is_public(hop.from_ip)
     if is_address(name):
         return _is_public(name)
     if not is_below(name, inside):

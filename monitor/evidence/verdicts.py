@@ -74,7 +74,8 @@ def proton(fields: Sequence[HeaderField]) -> Verdict | None:
     score, action = first(fields, "X-Pm-Spamscore"), first(fields, "X-Pm-Spam-Action")
     if score is None and action is None:
         return None
-    by_action = {"spam": Judged.SPAM, "phishing": Judged.PHISH, "": Judged.CLEAN}
+    by_action = {"spam": Judged.SPAM, "phishing": Judged.PHISH}
+    by_action |= dict.fromkeys(("", "inbox"), Judged.CLEAN)
     judged = by_action.get((action or "").strip().lower(), Judged.UNKNOWN)
     facts: dict[str, Fact] = {"score": _score(score), "action": action[:50] if action else None}
     return Verdict("proton", facts, judged, _taken("Proton Mail", judged), pages.PROTON_SPAM)
