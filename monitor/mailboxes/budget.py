@@ -8,7 +8,7 @@ learnt here is forgotten with the process.
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import monotonic
@@ -113,6 +113,12 @@ class Budget:
                 span = max(span, known.rest.longer(now))
             return span
 
+    def leave(self, facts: ProviderFacts, account: str, span: timedelta) -> None:
+        """Learn that the server wants *account* to be left alone for so long."""
+        with self._changed:
+            rest = self._of(facts).accounts.setdefault(account, _Rest())
+            rest.until = self._clock.now() + span
+
     def fine(self, facts: ProviderFacts, account: str) -> None:
         """Learn that *account* was answered well."""
         with self._changed:
@@ -148,6 +154,23 @@ class Budget:
                 return [close for _, close in opened.values()]
             opened[key] = (account, give_up)
             return None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A budget as the reader of one account uses it."""
+
+    budget: Budget
+    facts: ProviderFacts
+    account: str
+
+    def enter(self) -> AbstractContextManager[None]:
+        """As `Budget.enter`."""
+        return self.budget.enter(self.facts, self.account)
+
+    def leave(self, span: timedelta) -> None:
+        """As `Budget.leave`."""
+        self.budget.leave(self.facts, self.account, span)
 
 
 def _is_in_force(rest: _Rest, now: datetime) -> bool:

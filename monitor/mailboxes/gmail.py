@@ -19,6 +19,7 @@ from monitor.core.campaigns import Found, Wanted
 from monitor.core.errors import AgainLaterError, MailboxBusyError
 from monitor.core.folders import FolderSight
 from monitor.core.ports import PartlyReadError, TokenSource
+from monitor.mailboxes.budget import Share
 from monitor.mailboxes.candidates import (
     Candidate,
     Chosen,
@@ -71,9 +72,10 @@ class GmailMailbox:
         *,
         timeout_s: float,
         base_url: str = BASE_URL,
+        share: Share | None = None,
     ) -> None:
         service = Service(NAME, timeout_s)
-        self._mail = MailService(service, tokens, _REMEDY, _is_passing)
+        self._mail = MailService(service, tokens, _REMEDY, _is_passing, share)
         self._base_url = base_url.rstrip("/")
         self._lock = threading.Lock()
         self._known = Keys()

@@ -7,7 +7,8 @@ the message went at delivery.
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -20,7 +21,7 @@ from monitor.mailboxes import hunting
 from monitor.mailboxes.http_mail import GraphRefusedError, Row, of_a_mailbox
 from monitor.mailboxes.hunting import Click, MailLink, Traces
 from monitor.mailboxes.message_trace import traced
-from monitor.tenant import Tenant, TenantAccess
+from monitor.tenant import NAME, Tenant, TenantAccess
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class GraphTenant:
         self._lock = threading.Lock()
         self._until_hunt = 0  # looks that are left to message trace
         self._was_refused = False
+        self._rests_until: datetime | None = None
         self._newest: datetime | None = None
         self._newest_asked_at: datetime | None = None
 
@@ -164,12 +166,26 @@ class GraphTenant:
         return traced(self._get, wanted, recipient, note=note)
 
     def _get(self, path: str, params: Mapping[str, str] | None) -> Row:
-        with of_a_mailbox():
+        with self._left_alone(), of_a_mailbox():
             return self.tenant.get(path, params)
 
     def _post(self, path: str, body: Mapping[str, str]) -> Row:
-        with of_a_mailbox():
+        with self._left_alone(), of_a_mailbox():
             return self.tenant.post(path, body)
+
+    @contextmanager
+    def _left_alone(self) -> Iterator[None]:
+        """Ask nothing for as long as the service wants to be left alone."""
+        now, until = self._clock.now(), self._rests_until
+        if until is not None and now < until:
+            what = f"{NAME} is left alone until {until:%H:%M:%S} UTC, as it asked for."
+            raise MailboxBusyError(what, retry_after=until - now)
+        try:
+            yield
+        except MailboxBusyError as error:
+            if error.retry_after:
+                self._rests_until = self._clock.now() + error.retry_after
+            raise
 
     def _is_hunt_due(self) -> bool:
         with self._lock:

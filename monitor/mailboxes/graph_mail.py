@@ -17,12 +17,8 @@ from monitor.core.errors import AgainLaterError, BadInputError, MailboxBusyError
 from monitor.core.folders import FolderSight
 from monitor.core.ports import PartlyReadError, TokenSource
 from monitor.core.seeds import Account
-from monitor.mailboxes.candidates import (
-    Candidate,
-    Chosen,
-    Keys,
-    choose,
-)
+from monitor.mailboxes.budget import Share
+from monitor.mailboxes.candidates import Candidate, Chosen, Keys, choose
 from monitor.mailboxes.graph import GraphTenant
 from monitor.mailboxes.graph_batch import PREFER, batch
 from monitor.mailboxes.graph_messages import (
@@ -242,6 +238,7 @@ def open_graph(
     tokens: TokenSource | None,
     *,
     timeout_s: float,
+    share: Share | None = None,
 ) -> GraphMailbox:
     """Return the mailbox of *account*, read with *tokens* of its owner, else as the tenant's app.
 
@@ -250,9 +247,9 @@ def open_graph(
     """
     if tokens is not None:
         service = Service(NAME, timeout_s)
-        return GraphMailbox(MailService(service, tokens, _GRANT), base_url=BASE_URL)
+        return GraphMailbox(MailService(service, tokens, _GRANT, share=share), base_url=BASE_URL)
     if tenant is None:
         raise BadInputError("tenant", "", "is missing", remedy="Name a tenant, or an oauth.")
     access = tenant.tenant.access
-    mail = MailService(Service(NAME, timeout_s), tenant.tenant.tokens, _PERMISSION)
+    mail = MailService(Service(NAME, timeout_s), tenant.tenant.tokens, _PERMISSION, share=share)
     return GraphMailbox(mail, base_url=access.base_url, user=account.address)

@@ -1,8 +1,9 @@
 """Asks a mail service over HTTP, in the words of this room: a mailbox is busy or locked."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from time import monotonic
 from typing import TypeAlias
 from urllib.parse import urljoin, urlsplit
@@ -25,6 +26,7 @@ from monitor.core.errors import (
     PersonNeededError,
 )
 from monitor.core.ports import TokenSource
+from monitor.mailboxes.budget import Share
 from monitor.tenant import RefusedError
 
 Row: TypeAlias = dict[str, Json]
@@ -64,6 +66,7 @@ class MailService:
     Args:
         remedy: what a person is to do about a refusal.
         is_busy: does this answer mean "later", though its status says "no"?
+        share: remembers how long the service wants to be left alone; None: nobody does.
         monotonic_s: a clock that only runs forward, in seconds.
     """
 
@@ -71,6 +74,7 @@ class MailService:
     tokens: TokenSource
     remedy: str
     is_busy: Callable[[Answer], bool] = lambda _: False
+    share: Share | None = None
     monotonic_s: Callable[[], float] = monotonic
 
     @contextmanager
@@ -81,8 +85,14 @@ class MailService:
             MailboxLockedError, MailboxBusyError: whatever goes wrong within the block, which
                 may not take longer than LOOK_TIMEOUTS times the time of one answer.
         """
-        with of_a_mailbox(), self.service.talk() as talk:
+        entered = self.share.enter() if self.share else nullcontext()
+        with of_a_mailbox(), entered, self.service.talk() as talk:
             yield MailTalk(self, talk)
+
+    def leave(self, span: timedelta | None) -> None:
+        """Ask nothing more for so long, as the service says."""
+        if self.share is not None and span:
+            self.share.leave(span)
 
 
 class MailTalk:
@@ -156,8 +166,9 @@ class MailTalk:
         if answer.status < 400:
             return
         if answer.status >= 500 or answer.status in BUSY or self._mail.is_busy(answer):
-            problem = refusal(name, "cannot answer now", answer)
-            raise MailboxBusyError(problem, retry_after=retry_after(answer.headers))
+            problem, wait = refusal(name, "cannot answer now", answer), retry_after(answer.headers)
+            self._mail.leave(wait)
+            raise MailboxBusyError(problem, retry_after=wait)
         if answer.status == 404 and not is_gone(answer):
             raise MailboxBusyError(refusal(name, "cannot be found now", answer))
         words = "does not know us" if answer.status == 401 else "refuses to be read"

@@ -14,14 +14,8 @@ from monitor.core.errors import MailboxBusyError, MailboxLockedError
 from monitor.core.folders import FolderSight
 from monitor.core.ports import PartlyReadError, TokenSource
 from monitor.core.seeds import Account, ProviderFacts, Security
-from monitor.mailboxes.candidates import (
-    Candidate,
-    Chosen,
-    Keys,
-    choose,
-    header_block,
-    moment,
-)
+from monitor.mailboxes.budget import Share
+from monitor.mailboxes.candidates import Candidate, Chosen, Keys, choose, header_block, moment
 from monitor.mailboxes.folders import ORDER
 from monitor.mailboxes.http_mail import (
     FixedToken,
@@ -67,10 +61,11 @@ class JmapMailbox:
         remedy: str,
         timeout_s: float,
         ca_file: str | None = None,
+        share: Share | None = None,
     ) -> None:
         host = urlsplit(session_url).hostname or "the JMAP server"
         service = Service(host, timeout_s, ca_file)
-        self._mail = MailService(service, tokens, remedy, _is_passing)
+        self._mail = MailService(service, tokens, remedy, _is_passing, share)
         self._session_url = session_url
         self._lock = threading.Lock()
         self._session: Session | None = None
@@ -216,6 +211,7 @@ def open_jmap(
     *,
     timeout_s: float,
     ca_file: str | None = None,
+    share: Share | None = None,
 ) -> JmapMailbox:
     """Return the mailbox of *account*, whose password is an API token if there are no *tokens*.
 
@@ -229,6 +225,7 @@ def open_jmap(
         remedy="seedwatch seeds authorize ADDRESS" if tokens else remedy,
         timeout_s=timeout_s,
         ca_file=None if _is_provider_s(account, facts) else ca_file,
+        share=share,
     )
 
 

@@ -8,7 +8,7 @@ from monitor.core.errors import BadInputError
 from monitor.core.ports import Mailbox, TokenSource
 from monitor.core.providers import nearest
 from monitor.core.seeds import Account, ProviderFacts
-from monitor.mailboxes.budget import Budget
+from monitor.mailboxes.budget import Budget, Share
 from monitor.mailboxes.drop import DropMailbox
 from monitor.mailboxes.drop_index import Drop
 from monitor.mailboxes.gmail import GmailMailbox
@@ -71,21 +71,34 @@ def _imap_and_graph(account: Account, facts: ProviderFacts, parts: ReaderParts) 
     return CombinedMailbox(_imap(account, facts, parts), tenant, account.address)
 
 
-def _graph(account: Account, _: ProviderFacts, parts: ReaderParts) -> Mailbox:
+def _graph(account: Account, facts: ProviderFacts, parts: ReaderParts) -> Mailbox:
     """Read by the grant of the mailbox's owner if there is one, else as the tenant's app."""
     tenant = _tenant(account, parts) if account.tenant or not account.oauth else None
     tokens = _tokens(account, parts) if account.oauth else None
-    mailbox = open_graph(account, tenant, tokens, timeout_s=parts.timeout_s)
+    share = _share(account, facts, parts)
+    mailbox = open_graph(account, tenant, tokens, timeout_s=parts.timeout_s, share=share)
     return mailbox if tenant is None else CombinedMailbox(mailbox, tenant, account.address)
 
 
-def _gmail(account: Account, _: ProviderFacts, parts: ReaderParts) -> GmailMailbox:
-    return GmailMailbox(_tokens(account, parts), timeout_s=parts.timeout_s)
+def _gmail(account: Account, facts: ProviderFacts, parts: ReaderParts) -> GmailMailbox:
+    share = _share(account, facts, parts)
+    return GmailMailbox(_tokens(account, parts), timeout_s=parts.timeout_s, share=share)
 
 
 def _jmap(account: Account, facts: ProviderFacts, parts: ReaderParts) -> JmapMailbox:
     tokens = _tokens(account, parts) if account.oauth else None
-    return open_jmap(account, facts, tokens, timeout_s=parts.timeout_s, ca_file=parts.ca_file)
+    return open_jmap(
+        account,
+        facts,
+        tokens,
+        timeout_s=parts.timeout_s,
+        ca_file=parts.ca_file,
+        share=_share(account, facts, parts),
+    )
+
+
+def _share(account: Account, facts: ProviderFacts, parts: ReaderParts) -> Share | None:
+    return Share(parts.budget, facts, account.address) if parts.budget else None
 
 
 def _tokens(account: Account, parts: ReaderParts) -> TokenSource:

@@ -2,10 +2,11 @@
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from time import monotonic
 
-from monitor.core.errors import MailboxLockedError
-from monitor.oauth.client import OAuthClient
+from monitor.core.errors import MailboxBusyError, MailboxLockedError
+from monitor.oauth.client import NAME, Grant, OAuthClient
 
 _EARLY_S = 120.0  # a token is renewed so long before it ends
 _SHORTEST_S = 30.0  # a token is used at least so long, whatever life it is said to have
@@ -44,6 +45,7 @@ class RefreshingTokens:
         self._lock = threading.Lock()
         self._token = ""
         self._ends_s = 0.0
+        self._rests_until_s = float("-inf")
 
     def __repr__(self) -> str:
         return f"RefreshingTokens({self._client!r})"
@@ -74,12 +76,27 @@ class RefreshingTokens:
                 "nobody has let us into this mailbox yet.",
                 remedy="Do so: seedwatch seeds authorize ADDRESS.",
             )
-        grant = self._client.refresh(self._refresh_token)
+        grant = self._asked()
         if grant.refresh_token and grant.refresh_token != self._refresh_token:
             self._refresh_token, self._is_kept = grant.refresh_token, False
             self._keep_new()
         self._token = grant.access_token
         self._ends_s = self._monotonic_s() + max(grant.life_s - _EARLY_S, _SHORTEST_S)
+
+    def _asked(self) -> Grant:
+        """Ask for a fresh token, unless the provider wants to be left alone now."""
+        left_s = self._rests_until_s - self._monotonic_s()
+        if left_s > 0:
+            wait = timedelta(seconds=left_s)
+            raise MailboxBusyError(
+                f"{NAME} is left alone for {left_s:.0f} s more, as it asked for.", retry_after=wait
+            )
+        try:
+            return self._client.refresh(self._refresh_token)
+        except MailboxBusyError as error:
+            if error.retry_after:
+                self._rests_until_s = self._monotonic_s() + error.retry_after.total_seconds()
+            raise
 
     def _keep_new(self) -> None:
         """Write a new refresh token down; where that failed before, once more."""

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from monitor.core.campaigns import Found, Match, Role, Wanted
+from monitor.core.clock import ManualClock
 from monitor.core.errors import BadInputError, MailboxBusyError, MailboxLockedError
 from monitor.core.ports import PartlyReadError
 from monitor.core.seeds import Account
+from monitor.mailboxes.budget import Budget
 from monitor.mailboxes.gmail import GmailMailbox
 from monitor.mailboxes.kinds import ReaderParts, open_mailbox
 from tests.edges.strict_http import TROUBLE, Asked, FaultError, Reply, StrictService, Tokens
@@ -289,6 +291,29 @@ def test_a_limit_of_rate_means_later(gmail: Gmail, error: FaultError, wait: int 
         gmail.look(wanted(1))
     expected = None if wait is None else timedelta(seconds=wait)
     assert caught.value.retry_after == expected
+
+
+def test_a_wish_to_be_left_alone_is_kept_to(gmail: Gmail, clock: ManualClock) -> None:
+    gmail.letters["a"] = Letter(1, "INBOX")
+    account = Account("seed@gmail.example", "gmail", None, "", reader="gmail", oauth="x")
+    parts = ReaderParts(timeout_s=5, tokens=lambda _: gmail.tokens, budget=Budget(clock))
+    mailbox = open_mailbox(account, None, parts)
+    assert isinstance(mailbox, GmailMailbox)
+    mailbox._base_url = gmail.service.url
+    gmail.service.faults = [
+        fault(429, "RESOURCE_EXHAUSTED", "rateLimitExceeded", Retry_After="3600").reply
+    ]
+    with pytest.raises(MailboxBusyError, match="429"):
+        mailbox.look([wanted(1)])
+
+    clock.sleep(timedelta(minutes=59))
+    with pytest.raises(MailboxBusyError, match="left alone until") as caught:
+        mailbox.look([wanted(1)])
+    asked = len(gmail.service.asked)
+    clock.sleep(timedelta(minutes=1))
+
+    assert (asked, caught.value.retry_after) == (1, timedelta(minutes=1))
+    assert len(mailbox.look([wanted(1)])) == 1
 
 
 @pytest.mark.parametrize(

@@ -268,6 +268,24 @@ def test_what_imap_found_is_known_though_the_tenant_does_not_answer(
     assert bool(caught.value.remedy) is (status != 429)
 
 
+def test_a_tenant_that_wants_to_be_left_alone_is_not_asked_meanwhile(
+    service: Service, wanted: Want
+) -> None:
+    service.set(HUNT, service.json({"error": {}}, 429, Retry_After="3600"))
+    with pytest.raises(MailboxBusyError, match="429"):
+        service.tenant.places([wanted(1)], SEED)
+    service.set(HUNT, service.json({"results": [row()]}))
+
+    service.clock.sleep(timedelta(minutes=59))
+    with pytest.raises(MailboxBusyError, match="left alone") as caught:
+        service.tenant.places([wanted(1)], SEED)
+    asked = service.asked(HUNT)
+    service.clock.sleep(timedelta(minutes=1))
+
+    assert (asked, caught.value.retry_after) == (1, timedelta(minutes=1))
+    assert len(service.tenant.places([wanted(1)], SEED)) == 1
+
+
 @pytest.mark.parametrize(("status", "kind"), [(429, MailboxBusyError), (401, MailboxLockedError)])
 def test_where_imap_found_nothing_the_tenant_s_own_error_is_told(
     service: Service, wanted: Want, status: int, kind: type[Exception]

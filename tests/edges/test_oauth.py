@@ -272,6 +272,23 @@ def test_an_answer_that_makes_no_sense_means_later(
     assert caught.value.retry_after == (None if wait is None else timedelta(seconds=wait))
 
 
+def test_a_sign_in_that_wants_to_be_left_alone_is_not_asked_meanwhile(provider: Provider) -> None:
+    seconds = Seconds()
+    tokens = RefreshingTokens(client_of(provider), "refresh-1", str, monotonic_s=seconds)
+    provider.service.faults = [Reply({"error": "slow"}, 429, {"Retry-After": "600"})]
+    with pytest.raises(MailboxBusyError, match="429"):
+        tokens.token()
+
+    seconds.now += 599
+    with pytest.raises(MailboxBusyError, match="left alone") as caught:
+        tokens.token()
+    asked = len(provider.service.asked)
+    seconds.now += 1
+
+    assert (asked, caught.value.retry_after) == (1, timedelta(seconds=1))
+    assert tokens.token() == "access-1"
+
+
 def test_a_provider_that_is_not_there_means_later(provider: Provider) -> None:
     client = client_of(provider, token_url="http://127.0.0.1:1/token")
 
