@@ -9,8 +9,6 @@ import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.errors import MessageError
-from email.header import decode_header, make_header
 from email.utils import parseaddr, parsedate_to_datetime
 
 from monitor.core.campaigns import Match, Wanted
@@ -95,7 +93,7 @@ def recognise_marks(
 def weak_mark(from_address: str, subject: str) -> str:
     """Return what two messages of one sender and subject share; "" without a sender."""
     address = parseaddr(from_address)[1].lower()
-    words = _BLANKS.sub(" ", _words(subject)).strip().casefold()
+    words = _BLANKS.sub(" ", fields.decoded_words(subject)).strip().casefold()
     return f"{address}\n{words}" if address and words else ""
 
 
@@ -165,14 +163,6 @@ def _by_from_and_subject(parsed: Sequence[HeaderField]) -> Callable[[Wanted], bo
         return bool(mark) and mark == weak_mark(copy.from_address, copy.subject)
 
     return is_meant
-
-
-def _words(value: str) -> str:
-    """Decode RFC 2047; what cannot be decoded stands as it is."""
-    try:
-        return str(make_header(decode_header(value[:2000])))
-    except (MessageError, LookupError, ValueError):
-        return value[:2000]
 
 
 def _ids(value: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Knowing a campaign again that the sender's own mail service sent."""
 
 import base64
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -202,6 +203,25 @@ def test_words_around_an_unknown_marked_section_are_read() -> None:
     odd = HTML.replace("<p>", "<p><![vendor[ x ]]>")
 
     assert bodies.alike(bodies.body_mark("", odd), bodies.body_mark("", HTML))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "=?utf-8?q?Gr=C3=BC=C3=9Fe_an_Sie?=, jetzt!",
+        "=?utf-8?b?R3LD?=\r\n =?utf-8?b?vMOfZQ==?= an Sie, jetzt!",
+        "=?iso-8859-1?q?Gr=FC=DFe?= =?utf-8?q?_an_Sie?=, =?us-ascii?q?jetzt!?=",
+        "Gr\u00fc\u00dfe an\r\n Sie, jetzt!",
+    ],
+)
+def test_a_subject_is_known_however_its_letters_are_written(written: str) -> None:
+    raw = header(MADE).replace(b"=?utf-8?q?Spring_is?= here", written.encode())
+    ours = replace(FIRST, subject="Gr\u00fc\u00dfe an Sie, jetzt!")
+
+    found = recognise(raw, None, [ours], received_at=MADE)
+
+    assert found is not None
+    assert found.match is Match.WEAK
 
 
 def test_a_subject_in_a_character_set_that_cannot_be_is_nobody_s() -> None:
