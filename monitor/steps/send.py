@@ -186,6 +186,7 @@ def _hand_over(
             for copy, attempt in zip(copies, attempts, strict=True):
                 refused = Handover(copy.message_id, Outcome.FAILED, problem=str(error))
                 handovers.finish(session, attempt, refused, now=clock.now())
+                _settle(session, copy, refused, clock.now())
             raise
         for copy, attempt in zip(copies, attempts, strict=True):
             handover = first if copy is copies[0] else next(outcomes)

@@ -38,13 +38,15 @@ class Postbox(Scripted):
             yield handover
 
 
-def step(session: Session, world: World, test: TestRow, transport: Transport) -> None:
+def step(
+    session: Session, world: World, test: TestRow, transport: Transport, *, attempt: int = 1
+) -> None:
     outside = Outside(lambda _name: transport, plainly)
     send(
         session,
         test_id=saved(test.id),
         provider=PROVIDER,
-        attempt=1,
+        attempt=attempt,
         outside=outside,
         clock=world.clock,
     )
@@ -196,6 +198,21 @@ def test_copies_of_a_service_that_refuses_us_late_are_not_in_doubt(
     again = Scripted()
     step(session, world, test, again)
     assert len(again.taken) == 3
+
+
+def test_copies_of_a_service_that_refuses_us_late_for_a_day_are_unknown_with_the_reason(
+    world: World, session: Session
+) -> None:
+    test = world.new_test()
+    for wait in BACK_OFF:
+        with pytest.raises(AgainLaterError):
+            step(session, world, test, RefusesLate())
+        world.clock.sleep(wait)
+    step(session, world, test, RefusesLate(), attempt=len(BACK_OFF) + 1)
+    rows = session.exec(select(SightingRow)).all()
+    assert len({row.copy_id for row in rows}) == len(rows) == 3
+    assert {row.placement for row in rows} == {Placement.UNKNOWN}
+    assert all("the key was withdrawn" in row.reason for row in rows)
 
 
 def test_a_transport_that_is_not_there_any_more_leaves_copies_unknown_after_a_day(
