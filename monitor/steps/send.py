@@ -75,7 +75,8 @@ def send(
     Raises:
         AgainLaterError: some copies were deferred; the rest is done.
     """
-    handovers.resolve_doubts(session, test_id, provider, now=clock.now())
+    begun = clock.now()
+    handovers.resolve_doubts(session, test_id, provider, now=begun)
     try:
         deferred = _send_due(session, test_id, provider, outside, clock)
     except TransportRefusedError as error:
@@ -88,7 +89,7 @@ def send(
         for seed_id in handovers.unwatched(session, test_id, provider):
             looks.put(session, seed_id, provider, due_at=clock.now() + LADDER[0])
         session.commit()
-    return _come_back(session, test_id, provider, deferred, clock.now())
+    return _come_back(session, test_id, provider, deferred, begun=begun, now=clock.now())
 
 
 def _send_due(session: Session, test_id: int, provider: str, outside: Outside, clock: Clock) -> int:
@@ -113,7 +114,10 @@ def _owed(session: Session, test_id: int, provider: str) -> list[OwedCopy]:
 
 
 def _due(owed: Sequence[OwedCopy], now: datetime) -> list[OwedCopy]:
+    """What may go now; what is late, after a pause, goes in the groups that it was to go in."""
     due = [copy for copy in owed if _next_try(copy) <= now]
+    first = min((copy.leaves_at for copy in due if not copy.attempts), default=now)
+    due = [copy for copy in due if copy.attempts or copy.leaves_at < first + TOGETHER]
     return sorted(due, key=lambda copy: (copy.leaves_at, copy.copy_id))
 
 
@@ -123,7 +127,15 @@ def _next_try(copy: OwedCopy) -> datetime:
     return copy.tried_at + BACK_OFF[copy.attempts - 1]
 
 
-def _come_back(session: Session, test_id: int, provider: str, deferred: int, now: datetime) -> None:
+def _come_back(
+    session: Session,
+    test_id: int,
+    provider: str,
+    deferred: int,
+    *,
+    begun: datetime,
+    now: datetime,
+) -> None:
     """See to what is still owed: by failing if all of it was deferred, else by a job of its own.
 
     The job's end and the next job are one transaction, so that there is always one of them.
@@ -134,7 +146,7 @@ def _come_back(session: Session, test_id: int, provider: str, deferred: int, now
     next_try = min(_next_try(copy) for copy in left)
     if deferred and all(copy.attempts for copy in left):
         raise AgainLaterError(f"{provider} deferred {deferred} copies.", retry_after=next_try - now)
-    due_at = max(next_try, now + TOGETHER)
+    due_at = max(next_try, begun + TOGETHER)
     transport = session.get_one(TestRow, test_id).transport
     if transport and (token_at := buckets.next_token(session, lane_of(transport))):
         due_at = max(due_at, token_at)

@@ -65,7 +65,7 @@ def live(session: Session, world: World, test: TestRow, transport: Transport) ->
     """Do the sending, each part at its time; return how many parts there were."""
     parts = 0
     while (moment := next_time(session)) is not None:
-        world.clock.set(moment)
+        world.clock.set(max(moment, world.clock.now()))
         for job in session.exec(select(JobRow).where(JobRow.kind == "send")).all():
             job.state = JobState.DONE if job.due_at <= moment else job.state
         step(session, world, test, transport)
@@ -103,6 +103,18 @@ def test_after_the_first_twenty_a_provider_gets_its_copies_at_its_rate(
         assert moment - begun >= timedelta(seconds=max(0, number - 20))
     assert postbox.at[-1] - begun <= timedelta(seconds=20) + TOGETHER
     assert postbox.calls <= 4  # those that leave close together share a connection
+
+
+def test_after_a_pause_late_copies_do_not_leave_all_at_once(forty: World, session: Session) -> None:
+    test = forty.new_test(departure=Departure(copies_per_minute=60))
+    postbox = Postbox(forty)
+    forty.later(hours=5)
+    resumed = forty.clock.now()
+    live(session, forty, test, postbox)
+    assert len(set(postbox.taken)) == len(postbox.taken) == 40
+    for number, moment in enumerate(postbox.at, start=1):
+        assert moment - resumed >= timedelta(seconds=number - 20) - TOGETHER
+    assert postbox.at[-1] - resumed <= timedelta(seconds=20) + TOGETHER
 
 
 def test_a_spread_test_is_judged_after_its_last_copy(forty: World, session: Session) -> None:
