@@ -27,33 +27,41 @@ class Share:
         self.at = max(self.at, at)
 
 
-def _logit(share: float) -> float:
-    return math.log(share / (1 - share))
-
-
 RHYTHM_KEEP = 0.75  # memory of a weekday, a week: four such days
-RHYTHM_PRIOR = 6.0  # lost copies' worth of being a day like the others
-RHYTHM = (0.5, 2.0)  # bounds of a weekday's factor
+RHYTHM_PRIOR = 30.0  # clusters' worth of being a day like the others
+MOST_SHIFT = 2.5  # of a weekday, in log odds
+_EMPTY = (0.0, 0.0, 0.0)  # clusters, their shares lost, their usual shares
 
 
 @dataclass(slots=True)
 class Week:
-    """One provider's weekdays: shares lost, and expected, of the clusters of past days."""
+    """One provider's weekdays: what was learnt from the clusters of past days."""
 
-    lost: list[float] = field(default_factory=lambda: [0.0] * 7)
-    expected: list[float] = field(default_factory=lambda: [0.0] * 7)
-    today: int = 0  # day number; what is learnt on a day counts from the next on
-    lost_today: float = 0.0
-    expected_today: float = 0.0
+    days: list[tuple[float, float, float]] = field(default_factory=lambda: [_EMPTY] * 7)
+    day: int = 0  # number of the present one; what is learnt on it counts from the next on
+    today: tuple[float, float, float] = _EMPTY
 
     def turn(self, day: int) -> None:
         """Begin *day*, if it has not begun."""
-        if day <= self.today:
-            return
-        place = self.today % 7
-        self.lost[place] = self.lost[place] * RHYTHM_KEEP + self.lost_today
-        self.expected[place] = self.expected[place] * RHYTHM_KEEP + self.expected_today
-        self.today, self.lost_today, self.expected_today = day, 0.0, 0.0
+        if day > self.day:
+            n, lost, usual = self.days[self.day % 7]
+            more, more_lost, more_usual = self.today
+            keep = RHYTHM_KEEP if more else 1.0
+            self.days[self.day % 7] = (
+                n * keep + more,
+                lost * keep + more_lost,
+                usual * keep + more_usual,
+            )
+            self.day, self.today = day, _EMPTY
+
+    def shift(self) -> float:
+        """By how much the log odds of a copy being bad differ on the present weekday."""
+        n, lost, usual = self.days[self.day % 7]
+        if not n:
+            return 0.0
+        mean = min(0.9, max(0.01, usual / n))
+        seen = min(0.95, max(0.005, (lost + RHYTHM_PRIOR * mean) / (n + RHYTHM_PRIOR)))
+        return min(MOST_SHIFT, max(-MOST_SHIFT, _logit(seen) - _logit(mean)))
 
 
 @dataclass(slots=True)
@@ -66,22 +74,25 @@ class Rhythm:
 
     weeks: dict[str, Week] = field(default_factory=dict)
 
-    def factor(self, provider: str, at: float) -> float:
-        """By how much the usual share is to be multiplied at hour *at*."""
+    def on(self, provider: str, at: float, usual: float) -> float:
+        """What becomes of the share *usual* on the weekday of hour *at*."""
         week = self.weeks.get(provider)
         if week is None:
-            return 1.0
+            return usual
         week.turn(int(at // 24))
-        place = int(at // 24) % 7
-        ratio = (week.lost[place] + RHYTHM_PRIOR) / (week.expected[place] + RHYTHM_PRIOR)
-        return min(RHYTHM[1], max(RHYTHM[0], ratio))
+        odds = usual / (1 - usual) * math.exp(week.shift())
+        return odds / (1 + odds)
 
-    def learn(self, provider: str, at: float, lost: float, expected: float) -> None:
-        """Add one cluster: its share of lost copies, and what was usual on any day."""
-        week = self.weeks.setdefault(provider, Week(today=int(at // 24)))
+    def learn(self, provider: str, at: float, lost: float, usual: float, weight: float) -> None:
+        """Add one cluster: its share lost, what is usual on any day, and how much it teaches."""
+        week = self.weeks.setdefault(provider, Week(day=int(at // 24)))
         week.turn(int(at // 24))
-        week.lost_today += lost
-        week.expected_today += expected
+        n, all_lost, all_usual = week.today
+        week.today = (n + weight, all_lost + weight * lost, all_usual + weight * usual)
+
+
+def _logit(share: float) -> float:
+    return math.log(share / (1 - share))
 
 
 @dataclass(slots=True)
@@ -143,7 +154,7 @@ class Baseline:
     def restore(cls, body: dict[str, Any]) -> "Baseline":
         shares = {(row[0], row[1]): Share(*row[2:]) for row in body["shares"]}
         weeks = {
-            provider: Week(list(lost), list(expected), *today)
-            for provider, (lost, expected, *today) in body["weeks"].items()
+            provider: Week([(n, lost, usual) for n, lost, usual in days], day, tuple(today))
+            for provider, (days, day, today) in body["weeks"].items()
         }
         return cls(shares, Rhythm(weeks))

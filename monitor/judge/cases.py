@@ -1,6 +1,7 @@
 """A case: one incident as the judge keeps it, and how its state changes."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +27,7 @@ HYSTERESIS = 2.0  # nats below the line at which a suspicion is dropped
 MOST_TESTS = 200
 MOST_CHANCE = 0.1  # that a sender's trouble is but chance, or one campaign's, when it is told
 LEAST_SHARE = 0.5  # of the named cause, when it is told
-LEAST_COMMON = 0.8  # the same of a cause beyond one provider and one sender
+LEAST_COMMON = 0.7  # the same of a cause beyond one provider and one sender
 CERTAIN = 0.9  # a cause that becomes so probable is news
 AGAIN_H = 2.0  # between two events that say only that more senders are hit
 
@@ -84,8 +85,19 @@ class Case:
             chance += self.posterior.get(Cause.CONTENT, 0.0) if single else 0.0
             if chance > MOST_CHANCE:
                 return False
+            if self.is_unsure:
+                return True
         least = LEAST_SHARE if self.claim.family is Family.SENDER else LEAST_COMMON
-        return self.is_unsure or self.posterior.get(self.claim.cause, 0.0) >= least
+        return self.posterior.get(self.claim.cause, 0.0) >= least
+
+    def is_past(self, posterior: Mapping[Cause, float]) -> bool:
+        """Is *posterior* lower because the trouble is over, which makes it no less true?
+
+        A common cause is judged by the last two days, most of which come after it.
+        """
+        told = self.claim.family is Family.COMMON and self.state is not State.SUSPECTED
+        cause = self.claim.cause
+        return told and posterior.get(cause, 0.0) < self.posterior.get(cause, 0.0)
 
     @property
     def is_news(self) -> bool:

@@ -104,7 +104,7 @@ class Cluster:
     last: float  # the latest look
     look: int = -1  # number of that look
     usual: float = 0.1  # share of bad copies to be expected, seeds aside
-    rhythm: float = 1.0  # of which the weekday makes it so many times as large
+    any_day: float = 0.1  # the same, whatever the weekday
     in_trouble: float = 0.0  # the sender's own trouble here, before this cluster
     unknown: int = 0  # copies that could not be looked for, at the latest look
     moved: float | None = None  # when the first copy was seen to be gone
@@ -231,7 +231,7 @@ class Cluster:
             self.provider,
             self.sender,
             list(self.features),
-            [self.sent, self.at, self.last, self.look, self.usual, self.rhythm, self.in_trouble],
+            [self.sent, self.at, self.last, self.look, self.usual, self.any_day, self.in_trouble],
             [self.unknown, self.moved],
             list(self.fates),
             "".join(self.fates.values()),

@@ -122,7 +122,9 @@ class Inquiry:
                 self.memory, self.now, cluster, since=since, also=claim.provider
             )
         if claim.family is Family.PROVIDER and claim.provider is not None:
-            return provider_side.suspect(self.memory, claim.provider, self.now, beside=case.id)
+            return provider_side.suspect(
+                self.memory, claim.provider, self.now, also=claim.feature, beside=case.id
+            )
         return self._common(cluster, also=case)
 
     def _weigh(self, case: Case, suspicions: Sequence[Suspicion]) -> None:
@@ -131,9 +133,13 @@ class Inquiry:
             rival = sender_side.rival_provider(
                 self.memory, case.hit[0], case.claim.provider, self.lines.providers
             )
-        case.posterior = attribute.posterior(suspicions, self.lines, rival=rival)
+        found = attribute.posterior(suspicions, self.lines, rival=rival)
+        if case.is_past(found):
+            return
+        case.posterior = found
         was_sure = case.told > 0 and not case.is_unsure
-        case.is_unsure = attribute.is_unsure(case.claim, case.posterior, was_sure=was_sure)
+        if self.now - case.said >= AGAIN_H:  # nobody's mind changes twice within two hours
+            case.is_unsure = attribute.is_unsure(case.claim, case.posterior, was_sure=was_sure)
 
     def _scene(self, suspicion: Suspicion, *, beside: str = "") -> Scene | None:
         return trend.scene(self.memory, suspicion, self.now, beside=beside)
@@ -160,7 +166,8 @@ class Inquiry:
         self.docket.near[provider] = max(map(self.lines.margin, suspicions), default=-NEAR)
         if best is None:
             return []
-        suspicions = provider_side.suspect(self.memory, provider, self.now)
+        also = best.claim.feature
+        suspicions = provider_side.suspect(self.memory, provider, self.now, also=also)
         return self._open(attribute.choose(suspicions, self.lines) or best, suspicions)
 
     def _ask_slowly(self, provider: str) -> list[IncidentEvent]:

@@ -18,6 +18,7 @@ from monitor.judge.reputation import Reputation
 from monitor.judge.seeds import SeedHealth
 
 LEAST_LEARNT = 0.08  # of an unusual cluster: a true change of level is learnt in weeks
+LEAST_TYPICAL = 0.5  # of its weekday
 MEASURED_AGAIN_H = 36.0  # a broken seed is known after two losses: older mail is not among them
 FEWEST_TO_COMPARE = 3  # copies, before one of them can be told from the others
 
@@ -101,10 +102,10 @@ class Intake:
 
     def forget(self, now: float) -> None:
         self.memory.forget(now)
-        self.seen.forget(now)
 
     def forget_silent(self, now: float) -> None:
-        """Drop what has been silent for months; worth doing once a day."""
+        """Drop what is a week old or has been silent for months; worth doing once a day."""
+        self.seen.forget(now)
         self.baseline.forget(now)
         self.reputation.forget(now)
         self.health.forget(now)
@@ -118,9 +119,8 @@ class Intake:
         features = sorted(f[:LONGEST] for f in observation.features)[:MOST_FEATURES]
         sent = min(at, hours(observation.sent_at))
         cluster = Cluster(test, provider, trial.sender, tuple(features), sent, at, at)
-        expected = self.baseline.expected(trial.sender, provider)
-        cluster.rhythm = self.baseline.rhythm.factor(provider, at)
-        cluster.usual = min(MOST_BAD, expected * cluster.rhythm)
+        cluster.any_day = self.baseline.expected(trial.sender, provider)
+        cluster.usual = min(MOST_BAD, self.baseline.rhythm.on(provider, at, cluster.any_day))
         cluster.in_trouble = self.reputation.in_trouble(trial.sender, provider, at)
         self.memory.add(trial, cluster)
         return cluster
@@ -175,9 +175,19 @@ class Intake:
             self.baseline.rhythm.learn(
                 cluster.provider,
                 cluster.at,
-                weight * lost / len(fates),
-                weight * cluster.usual / cluster.rhythm * len(new) / len(fates),
+                lost / len(new),
+                cluster.any_day,
+                self._typical(cluster, weight) * len(new) / len(fates),
             )
+
+    @staticmethod
+    def _typical(cluster: Cluster, weight: float) -> float:
+        """How much a cluster may teach of its weekday.
+
+        A bad Monday is made of clusters that look unusual, so that all count, save those that
+        an incident explains.
+        """
+        return max(weight, LEAST_TYPICAL * (1 - cluster.known * cluster.is_bad))
 
     def _learn_seeds(self, cluster: Cluster, decided: tuple[str, ...], weight: float) -> None:
         fates = cluster.fates

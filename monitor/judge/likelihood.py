@@ -5,6 +5,7 @@ beta-binomial with intra-cluster correlation and never as independent votes.
 """
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 CORRELATION = 0.12  # of copies in one cluster; twelve such copies are worth five
@@ -137,6 +138,7 @@ def together(arrival: Likelihood, later: Likelihood) -> Likelihood:
     )
 
 
+@lru_cache(maxsize=4096)
 def removal(moved: int, n: int) -> Likelihood:
     """Judge how many of *n* copies that had arrived were taken away since. *n* >= 1."""
     stays = beta_binomial(moved, n, STAYS, REMOVAL_CORRELATION)

@@ -7,14 +7,15 @@ from itertools import pairwise
 from monitor.core.incidents import Cause
 from monitor.judge.claims import Claim, Family, Suspicion
 
-# False provider alarms per provider and year at a line of so many nats, as measured on 2.1
+# False provider alarms per provider and year at a line of so many nats, as measured on 2.65
 # provider-years of simulated quiet, both channels together (docs/judge.md). The last two
-# points are the exponential that fits the others.
-MEASURED = ((45.0, 0.0), (14.0, 1.0), (6.0, 1.8), (2.0, 2.5), (1.05, 3.0), (0.3, 4.0), (0.08, 5.0))
+# points continue the exponential that fits the others.
+MEASURED = ((33.0, 0.0), (8.3, 1.0), (3.4, 1.8), (1.5, 2.5), (0.7, 3.0), (0.2, 4.0), (0.06, 5.0))
+UNQUIET = 0.25  # nats more, for what other troubles under way add to chance
 FEWEST_PROVIDERS = 6  # the family on which the table was measured
 SUSPICIONS_PER_ALARM = 4.0  # suspicions are shown and told to nobody: they may err oftener
 USUAL_FALSE_ALARMS = 2.0  # a year, for which the odds below are meant
-COMMON_EXTRA = 2.0  # nats; common causes are named from few campaigns
+COMMON_EXTRA = 0.5  # nats; common causes are named from few campaigns
 LASTING_ODDS = 1.0  # of a sender's lasting trouble against two bad campaigns: both are theirs
 SUSPECTED = 3.0  # times smaller odds make a sender's trouble a suspicion
 ONE_PROVIDER_ODDS = 9.0  # here, being wrong means that there is nothing
@@ -55,6 +56,7 @@ class Lines:
         if claim.family in {Family.PROVIDER, Family.COMMON}:
             each = self.false_alarms_per_year / max(FEWEST_PROVIDERS, self.providers)
             extra = COMMON_EXTRA if claim.family is Family.COMMON else 0.0
+            extra += UNQUIET
             return Line(nats(each * SUSPICIONS_PER_ALARM) + extra, nats(each) + extra)
         stricter = math.log(USUAL_FALSE_ALARMS / self.false_alarms_per_year)
         if claim.cause is Cause.CONTENT and claim.feature is None:

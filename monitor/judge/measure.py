@@ -1,7 +1,7 @@
 """Reads a cluster in the light of what is known of its seeds: counts, and what regions say."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monitor.judge import likelihood
 from monitor.judge.clusters import Cluster, Counts, Fate, was_lost
@@ -18,8 +18,11 @@ def measure(cluster: Cluster, health: SeedHealth, *, anew: bool = True) -> None:
     """Work out what *cluster* says, leaving out seeds that are broken.
 
     Args:
-        anew: false if its copies are where they were: then its regions say what they said.
+        anew: false if its copies are where they were, and were only looked at again.
     """
+    if not anew and cluster.counts is not None:
+        cluster.count(replace(cluster.counts, was_watched=True), cluster.regional)
+        return
     fates = counted(cluster, health)
     if not fates:
         cluster.count(None, {})
@@ -33,7 +36,7 @@ def measure(cluster: Cluster, health: SeedHealth, *, anew: bool = True) -> None:
         was_watched=cluster.look > 0 or moved > 0,
         expected=min(MOST_EXPECTED, max(LEAST_EXPECTED, here.usual / here.n)),
     )
-    cluster.count(counts, _regions(cluster, health) if anew else cluster.regional)
+    cluster.count(counts, _regions(cluster, health))
 
 
 def counted(cluster: Cluster, health: SeedHealth) -> dict[str, Fate]:

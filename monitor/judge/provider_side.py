@@ -25,11 +25,18 @@ OTHERWISE = 0.8
 
 
 def suspect(
-    memory: Memory, provider: str, now: float, *, about: Cluster | None = None, beside: str = ""
+    memory: Memory,
+    provider: str,
+    now: float,
+    *,
+    about: Cluster | None = None,
+    also: str | None = None,
+    beside: str = "",
 ) -> list[Suspicion]:
     """Return what can be held against *provider*, the best claim first.
 
     Args:
+        also: a feature that is asked about, however few have it.
         about: a cluster that is bad; only what it can speak for is asked. By default all is.
         beside: an open incident that is being judged anew, and must not explain itself.
     """
@@ -38,7 +45,7 @@ def suspect(
         if not _is_asked(memory, provider, now, kind, about):
             continue
         seen = columns(memory, provider, now, kind, beside=beside)
-        for suspicion in _of_kind(memory, seen, provider, kind, about):
+        for suspicion in _of_kind(memory, seen, (provider, kind), about, also):
             score = suspicion.score + math.log(share)
             known = best.get(suspicion.claim)
             if known is None or score > known.score:
@@ -66,12 +73,17 @@ def _is_removing(memory: Memory, provider: str, now: float) -> bool:
 
 
 def _of_kind(
-    memory: Memory, seen: Columns, provider: str, kind: Kind, about: Cluster | None
+    memory: Memory,
+    seen: Columns,
+    place: tuple[str, Kind],
+    about: Cluster | None,
+    also: str | None,
 ) -> Iterator[Suspicion]:
     """Ask all claims at once: they are rows of the same arrays."""
+    provider, kind = place
     if not len(seen):
         return
-    features = _of_victims(memory, seen, about)
+    features = _of_victims(memory, seen, about, also)
     regions = _regions(memory, provider, about) if kind is Kind.ARRIVAL else []
     every = len(memory.table.regions.get(provider, []))
     claims = [(Claim(Cause.PROVIDER, provider), math.log(ALL_MAIL))]
@@ -110,7 +122,9 @@ def _regions(memory: Memory, provider: str, about: Cluster | None) -> list[str]:
     return sorted(memory.table.regions.get(provider, []))
 
 
-def _of_victims(memory: Memory, seen: Columns, about: Cluster | None) -> list[str]:
+def _of_victims(
+    memory: Memory, seen: Columns, about: Cluster | None, also: str | None
+) -> list[str]:
     """The features that at least two senders' bad clusters have, the commonest first.
 
     Those of a single sender cannot be told from it.
@@ -124,4 +138,5 @@ def _of_victims(memory: Memory, seen: Columns, about: Cluster | None) -> list[st
     senders = table.key(SENDER, rows)
     counts = [len(set(senders[having].tolist())) for having in table.having(shared, rows)]
     common = [(n, name) for n, name in zip(counts, shared, strict=True) if n >= FEWEST_VICTIMS]
-    return [name for _, name in sorted(common, key=lambda c: -c[0])[:MOST_FEATURES]]
+    common.sort(key=lambda c: (c[1] != also, -c[0]))
+    return [name for _, name in common[:MOST_FEATURES]]

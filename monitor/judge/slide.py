@@ -19,6 +19,7 @@ from monitor.judge.table import (
     SENDER,
     TRIAL,
     USUAL,
+    WEEKDAY,
     Floats,
     Rows,
     numbered,
@@ -29,6 +30,7 @@ FEWEST_SENDERS = 8
 MOST_EXCESS = 0.5  # of one cluster: content that fails by itself must not decide
 ALIKE = 0.3  # correlation of the campaigns of one sender
 WOBBLE = 0.02  # a provider's share of lost mail moves by so much without any incident
+DOUBT = 0.5  # of what the weekday is known to change: it is learnt from three or four such days
 OFFSET = 1.5  # nats, so that the lines of the scan hold here too
 
 
@@ -65,7 +67,8 @@ def _deviation(memory: Memory, provider: str, now: float, span: float, beside: s
     total = weights.sum()
     mean = float((weights * means).sum() / total)
     spread = float((weights**2 * (means - mean) ** 2).sum() / total**2)
-    return mean / float(np.sqrt(spread + WOBBLE**2))
+    rhythm = table.number(WEEKDAY, rows[here]).mean()
+    return mean / float(np.sqrt(spread + WOBBLE**2 + (DOUBT * rhythm) ** 2))
 
 
 def _means(group: Rows, values: Floats, groups: int) -> Floats:

@@ -19,7 +19,7 @@ _NONE = (math.nan,) * _FIGURES
 
 # Columns of numbers. A likelihood takes as many as it has fields.
 AT, SENT, LAST, MET, MOVED, REMOVAL_AT, IN_TROUBLE, EVERYWHERE, REMOVED, EXPLAINED = range(10)
-UNEXPLAINED, LOST, USUAL, ARRIVAL = range(10, 14)  # shares that were lost, and usually are
+UNEXPLAINED, LOST, USUAL, WEEKDAY, ARRIVAL = range(10, 15)  # shares lost, and usually lost
 REMOVAL, BOTH = ARRIVAL + _FIGURES, ARRIVAL + 2 * _FIGURES
 REGIONAL = ARRIVAL + 3 * _FIGURES
 COLUMNS = REGIONAL + MOST_REGIONS
@@ -94,6 +94,7 @@ class Table:
             cluster.unexplained,
             math.nan if cluster.counts is None else cluster.counts.lost / cluster.counts.n,
             math.nan if cluster.counts is None else cluster.counts.expected,
+            cluster.usual - cluster.any_day,
             *(cluster.arrival or _NONE),
             *(cluster.removal or _NONE),
             *(cluster.both or _NONE),

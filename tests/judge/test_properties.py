@@ -5,12 +5,13 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitor.core.incidents import IncidentEvent, State, fold
+from monitor.core.incidents import Cause, IncidentEvent, State, fold
 from monitor.core.observations import Observation
 from monitor.core.placements import Placement
 from monitor.judge.judge import Judge
@@ -100,6 +101,21 @@ def test_a_healthy_provider_more_changes_no_verdict() -> None:
         return {(e.state, e.cause, e.provider, e.feature, frozenset(e.hit)) for e in last.values()}
 
     assert verdicts((*PROVIDERS, "zoho")) == verdicts(PROVIDERS)
+
+
+def test_more_mail_that_is_hit_makes_the_cause_no_less_probable() -> None:
+    world = World(
+        senders=senders(10, 10),
+        providers=PROVIDERS,
+        troubles=(Trouble(lambda m: m.provider == "yahoo", Placement.SPAM, at(8)),),
+        looks=LOOKS[:1],
+    )
+
+    events = judged(world.observations(at(20)))
+
+    shares = [e.posterior[Cause.PROVIDER] for e in events if e.state is State.CONFIRMED]
+    assert len(shares) > 1
+    assert all(later >= earlier - 0.01 for earlier, later in pairwise(shares))
 
 
 def test_every_story_is_legal_and_told_in_order() -> None:
