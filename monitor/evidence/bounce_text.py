@@ -66,7 +66,8 @@ def read(block: Sequence[HeaderField], text: str) -> Bounce | None:
         is_exchange = first(block, "X-MS-Embedded-Report") is not None
         found = _paragraphs(lines[:cut], _EXCHANGE_LINE if is_exchange else _ADDRESS_LINE)
         is_sure = is_exchange or is_qmail or (_is_from_a_daemon(block) and _is_a_message(original))
-        recipients = [(one, words) for one, words in found.items() if is_sure or _has_code(words)]
+        named = [(one, words) for one, words in found.items() if is_sure or _has_code(words)]
+        recipients = _with_reply(named, lines[:cut])
     if not recipients:
         return None
     form = "qmail" if is_qmail else "text"
@@ -95,9 +96,14 @@ def _named(lines: Sequence[str], failed: Sequence[str]) -> list[tuple[str, str]]
     """The recipients that a field names as failed, with the words about each."""
     found = _paragraphs(lines, _ADDRESS_LINE)
     recipients = [(one, found.get(one.lower(), "")) for one in failed]
-    if len(recipients) == 1 and not recipients[0][1]:
-        return [(failed[0], _line_with_code(lines))]
-    return recipients
+    return _with_reply(recipients, lines)
+
+
+def _with_reply(recipients: list[tuple[str, str]], lines: Sequence[str]) -> list[tuple[str, str]]:
+    """Where there is one recipient, the reply may stand in a later paragraph (Gmail)."""
+    if len(recipients) != 1 or _has_code(recipients[0][1]):
+        return recipients
+    return [(recipients[0][0], _line_with_code(lines) or recipients[0][1])]
 
 
 def _paragraphs(lines: Sequence[str], pattern: re.Pattern[str]) -> dict[str, str]:

@@ -24,7 +24,7 @@ _ORIGINAL = frozenset(
     {"message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers"}
 )
 _OF_RECIPIENT = frozenset({"final-recipient", "original-recipient", "action", "status"})
-_TYPED = re.compile(r"\s{0,20}([A-Za-z0-9-]{1,30})\s{0,5};\s{0,20}(.{0,2000})", re.DOTALL)
+_TYPED = re.compile(r"\s{0,20}([A-Za-z0-9/-]{1,30})\s{0,5};\s{0,20}(.{0,2000})", re.DOTALL)
 _BLANK = re.compile(rb"\n[ \t\r]{0,20}\n")
 
 
@@ -67,13 +67,14 @@ def read(raw: bytes) -> Report | None:
     leaves = parts.split(raw)
     status = next((part for part in leaves if part.type in _STATUS), None)
     original = next((part for part in leaves if part.type in _ORIGINAL), None)
-    if status is not None:
-        return _standard(status, original)
+    standard = _standard(status, original) if status is not None else None
+    if standard is not None and standard.recipients:
+        return standard
     block = fields.parse(raw)
     texts = [part for part in leaves if part.type == "text/plain"]
     found = bounce_text.read(block, texts[0].text()) if texts else None
     if found is None:
-        return None
+        return standard
     head = fields.parse(original.decoded()) if original else found.original
     return Report(
         form=found.form,
@@ -101,7 +102,7 @@ def _told(one: Recipient, known: Sequence[Known]) -> dict[str, object]:
     words = one.diagnostic or ""
     # The status counts where the words hold no code of their own.
     spoken = words if enhanced.find(words) else f"{words} {one.status or ''}"
-    reply = smtp_replies.read(spoken, known)
+    reply = smtp_replies.read(spoken, known, one.remote_mta or "")
     found |= {key: value for key, value in asdict(reply).items() if key not in {"status", "code"}}
     found["code"] = reply.code
     status = enhanced.find(one.status or "") or enhanced.find(words)

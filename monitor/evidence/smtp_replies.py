@@ -9,6 +9,7 @@ The table of known replies is data (seedlists/replies.toml); `read_table` checks
 and whoever may read files hands it in.
 """
 
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from monitor.core.errors import BadInputError
 from monitor.evidence import enhanced, pages
 
 MAX_REPLY = 4000  # characters; RFC 5321 allows 512 a line
+# At the beginning, or after "host mx.example.net [192.0.2.7]:" and "said:".
+_CODE = re.compile(r"(?:^|:\s|')([245]\d\d)(?=[ :-]|$)")
 MAX_ROWS = 5000
 
 
@@ -84,27 +87,31 @@ _BY_DETAIL = {
 }
 
 
-def read(reply: str, known: Sequence[Known]) -> Reply:
+def read(reply: str, known: Sequence[Known], host: str = "") -> Reply:
     """Say what *reply* means. Never raises; linear in the length of the reply.
 
     Args:
         reply: as the server sent it, with or without its codes; lines may be joined.
         known: the table, in its order.
+        host: name of the server that said so, where it is known: some systems pass on the
+            first line alone of a reply that gives its name in the last.
     """
     text = " ".join(reply[:MAX_REPLY].split())
     lowered = text.lower()
     status = enhanced.find(text)
     code = _code(text)
-    row = next((one for one in known if not one.is_last and _fits(one, lowered)), None)
+    says = host.lower()
+    row = next((one for one in known if not one.is_last and _fits(one, lowered, says)), None)
     if row is None and (status is None or status.detail not in _BY_DETAIL):
-        row = next((one for one in known if one.is_last and _fits(one, lowered)), None)
+        row = next((one for one in known if one.is_last and _fits(one, lowered, says)), None)
     shown = status.code if status else None
     if row is not None:
         return Reply(code, shown, row.kind, row.meaning, row.provider, row.source, row.page)
     if status is None:
         return Reply(code, None, _by_code(code), None)
-    kind = _BY_DETAIL.get(status.detail, Kind.UNKNOWN)
-    if kind is Kind.UNKNOWN and not status.is_permanent:
+    has_failed = not status.code.startswith("2")
+    kind = _BY_DETAIL.get(status.detail, Kind.UNKNOWN) if has_failed else Kind.UNKNOWN
+    if kind is Kind.UNKNOWN and has_failed and not status.is_permanent:
         kind = Kind.TEMPORARY
     meaning = f"{status.meaning[:1].upper()}{status.meaning[1:]}." if status.meaning else None
     return Reply(code, shown, kind, meaning, page=pages.IANA_STATUS if meaning else None)
@@ -143,17 +150,16 @@ def _known(source: dict[str, Any], row: Sequence[str]) -> Known:
     )
 
 
-def _fits(known: Known, lowered: str) -> bool:
-    if known.one_of and not any(word in lowered for word in known.one_of):
+def _fits(known: Known, lowered: str, host: str) -> bool:
+    if known.one_of and not any(word in lowered or word in host for word in known.one_of):
         return False
     return all(word in lowered for word in known.words)
 
 
 def _code(text: str) -> int | None:
-    digits = text[:3]
-    is_code = digits.isascii() and digits.isdigit() and digits[0] in "245"
-    return int(digits) if is_code and not text[3:4].isdigit() else None
+    match = _CODE.search(text)
+    return int(match[1]) if match else None
 
 
 def _by_code(code: int | None) -> Kind:
-    return Kind.TEMPORARY if code is not None and code < 500 else Kind.UNKNOWN
+    return Kind.TEMPORARY if code is not None and 400 <= code < 500 else Kind.UNKNOWN
