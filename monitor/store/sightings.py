@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, update
+from sqlalchemy import exists, func, update
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, SQLModel, col, select
 
@@ -119,13 +119,16 @@ def histories(session: Session, copy_ids: Sequence[int]) -> dict[int, list[Sight
 
 def undecided(session: Session, test_id: int) -> list[tuple[int, str]]:
     """Return the copies of a test of which no look has ever told anything, and why."""
-    told = sql_select(SightingRow.copy_id).where(  # type: ignore[call-overload]
-        col(SightingRow.placement).not_in([Placement.PENDING])
+    is_told = (
+        exists()
+        .where(col(SightingRow.copy_id) == col(CopyRow.id))
+        .where(col(SightingRow.placement) != Placement.PENDING)
+        .correlate(CopyRow)
     )
     rows = session.execute(
         sql_select(col(CopyRow.id), func.max(col(HandoverRow.outcome)))
         .outerjoin(HandoverRow, col(HandoverRow.copy_id) == col(CopyRow.id))
-        .where(col(CopyRow.test_id) == test_id, col(CopyRow.id).not_in(told))
+        .where(col(CopyRow.test_id) == test_id, ~is_told)
         .group_by(col(CopyRow.id))
         .order_by(col(CopyRow.id))
     )
