@@ -86,8 +86,8 @@ def send(
     except BadInputError as error:
         return _give_up(session, test_id, provider, error, clock.now())
     finally:  # also if the server refuses us midway: what is out must be looked for
-        for seed_id in handovers.unwatched(session, test_id, provider):
-            looks.put(session, seed_id, provider, due_at=clock.now() + LADDER[0])
+        for seed_id, sent_at in handovers.unwatched(session, test_id, provider):
+            looks.put(session, seed_id, provider, due_at=sent_at + LADDER[0])
         session.commit()
     return _come_back(session, test_id, provider, deferred, begun=begun, now=clock.now())
 

@@ -118,18 +118,21 @@ def finish(session: Session, attempt_id: int, handover: Handover, *, now: dateti
     )
 
 
-def unwatched(session: Session, test_id: int, provider: str) -> list[int]:
-    """Return the seeds that got a copy of the test which nobody has looked for yet."""
-    return list(
-        session.exec(
-            select(CopyRow.seed_id)
-            .join(HandoverRow, col(HandoverRow.copy_id) == col(CopyRow.id))
-            .where(
-                col(CopyRow.test_id) == test_id,
-                col(CopyRow.provider) == provider,
-                col(HandoverRow.outcome).in_([Outcome.ACCEPTED, Outcome.UNCERTAIN]),
-                ~exists().where(col(SightingRow.copy_id) == col(CopyRow.id)),
-            )
-            .order_by(col(CopyRow.id))
-        ).all()
+def unwatched(session: Session, test_id: int, provider: str) -> list[tuple[int, datetime]]:
+    """Return the seeds that got a copy of the test which nobody has looked for yet, and when.
+
+    The moment is the same each time: who asks for a look by it asks for one, however late
+    the looks are.
+    """
+    rows = session.execute(
+        sql_select(COPY.c.seed_id, func.coalesce(HANDOVER.c.finished_at, HANDOVER.c.started_at))
+        .join(HANDOVER, HANDOVER.c.copy_id == COPY.c.id)
+        .where(
+            COPY.c.test_id == test_id,
+            COPY.c.provider == provider,
+            HANDOVER.c.outcome.in_([Outcome.ACCEPTED, Outcome.UNCERTAIN]),
+            ~exists().where(col(SightingRow.copy_id) == COPY.c.id).correlate(COPY),
+        )
+        .order_by(COPY.c.id)
     )
+    return [(seed_id, at) for seed_id, at in rows]

@@ -141,6 +141,15 @@ def test_a_deferred_copy_waits_its_turn_while_others_go_out(forty: World, sessio
     assert len(postbox.taken) == 41
 
 
+def test_however_late_looks_are_each_copy_asks_for_one(forty: World, session: Session) -> None:
+    test = forty.new_test(departure=Departure(over=timedelta(minutes=20)))
+    assert live(session, forty, test, Postbox(forty)) > 20
+    looks = session.exec(select(JobRow).where(JobRow.kind == "look")).all()
+    assert sorted(job.args["seed"] for job in looks) == sorted(
+        copy.seed_id for copy in forty.copies(test)
+    )
+
+
 def test_a_transports_rate_holds_over_all_tests(forty: World, session: Session) -> None:
     now = forty.clock.now()
     buckets.set_rate(session, lane_of("bulk"), rate_per_s=0.5, burst=5, now=now)
