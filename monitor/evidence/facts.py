@@ -69,6 +69,7 @@ _SOLE_WRITERS = {
     "x-apple-movetofolder": "icloud",
     "x-yahoofilteredbulk": "yahoo",
     "x-ymailisg": "yahoo",
+    "ui-inboundreport": "gmx",
     "x-ui-filterresults": "gmx",
     "x-pm-spam-action": "proton",
     "x-pm-spamscore": "proton",

@@ -49,19 +49,20 @@ def icloud(fields: Sequence[HeaderField]) -> Verdict | None:
 
 
 def gmx(fields: Sequence[HeaderField]) -> Verdict | None:
-    """X-UI-Filterresults (GMX, WEB.DE): junk, notjunk or unknown, then a weight.
+    """UI-InboundReport (GMX, WEB.DE), X-UI-Filterresults before: junk, notjunk or unknown.
 
     X-GMX-Antispam has a number and words: 0 is mail that was not taken for spam, below 0
     the filter did not look, and above 0 is the kind of spam.
     """
-    value, older = first(fields, "X-UI-Filterresults"), first(fields, "X-GMX-Antispam")
+    value = first(fields, "UI-InboundReport") or first(fields, "X-UI-Filterresults")
+    older = first(fields, "X-GMX-Antispam")
     if value is None and older is None:
         return None
     result = (value or "").split(":")[0].strip().lower()[:30]
     words = _ANTISPAM.match(older or "")
     number = int(words[1]) if words else None
     judged = {"junk": Judged.SPAM, "notjunk": Judged.CLEAN}.get(result, Judged.UNKNOWN)
-    if value is None and number is not None and number >= 0:
+    if result in {"", "unknown"} and number is not None and number >= 0:
         judged = Judged.SPAM if number else Judged.CLEAN
     facts: dict[str, Fact] = {"filterresults": result or None}
     if words:

@@ -103,6 +103,7 @@ def test_below_a_machine_without_a_name_of_its_own_the_senders_do_not_name_the_r
         ("X-Apple-MoveToFolder: Junk", "icloud"),
         ("X-Pm-Spamscore: 18", "proton"),
         ("X-UI-Filterresults: junk:10;V03", "gmx"),
+        ("UI-InboundReport: junk:10;M01:P0", "gmx"),
         ("X-YahooFilteredBulk: 192.0.2.7", "yahoo"),
         ("X-Spam-known-sender: no", "fastmail"),
     ],
@@ -126,3 +127,23 @@ def test_what_protons_milters_claim_below_its_own_received_is_told_whole() -> No
     claimed = read(text)["authentication_claimed"]
     assert (claimed["arc"], claimed["dkim"], claimed["spf"]) == ("none", "none", "pass")
     assert read(text)["authentication"]["spf"] is None
+
+
+@pytest.mark.parametrize(
+    ("report", "older", "judged"),
+    [
+        ("notjunk:1;M01:P0:+9z6DQ", "", "clean"),
+        ("junk:10;M01:P0:+9z6DQ", "0 (Mail was not recognized as spam); Detail=V3;", "spam"),
+        ("unknown:2;M01:P0:+9z6DQ", "", "unknown"),
+        ("unknown:2;M01:P0:+9z6DQ", "0 (Mail was not recognized as spam); Detail=V3;", "clean"),
+        ("unknown:2;M01:P0:+9z6DQ", "-2 (not scanned, spam filter disabled)", "unknown"),
+    ],
+)
+def test_gmx_says_under_a_new_name_what_it_took_the_mail_for(
+    report: str, older: str, judged: str
+) -> None:
+    own = f"Received: {STRANGER} by mx-ha.gmx.net (mxgmx114 [192.0.2.8]) with ESMTPS; {DATE}\n"
+    marks = f"UI-InboundReport: {report}\n" + (f"X-GMX-Antispam: {older}\n" if older else "")
+
+    [one] = read(f"{own}{marks}")["filters"]
+    assert (one["judged"], one["standing"]) == (judged, "receiver")
