@@ -18,6 +18,7 @@ from urllib3.exceptions import HTTPError
 
 from monitor.core.errors import AgainLaterError, PersonNeededError
 from monitor.core.ports import TokenSource
+from monitor.time_limit import TimeLimit, WatchingAdapter
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
@@ -76,16 +77,19 @@ class Service:
     @contextmanager
     def talk(self) -> Iterator["Talk"]:
         """Keep connections open between requests until the block ends."""
-        with requests.Session() as session:
-            yield Talk(self, session)
+        with requests.Session() as session, TimeLimit() as limit:
+            for scheme in ("http://", "https://"):
+                session.mount(scheme, WatchingAdapter(limit))
+            yield Talk(self, session, limit)
 
 
 class Talk:
     """Requests to one service, one after the other."""
 
-    def __init__(self, service: Service, session: requests.Session) -> None:
+    def __init__(self, service: Service, session: requests.Session, limit: TimeLimit) -> None:
         self.service = service
         self._session = session
+        self._limit = limit
 
     def send(self, ask: Ask, *, token: str = "") -> Answer:
         """Send one request.
@@ -96,22 +100,27 @@ class Talk:
         """
         deadline = monotonic() + self.service.timeout_s
         try:
-            with self._session.request(
-                ask.method,
-                ask.url,
-                params=ask.params,
-                json=ask.body,
-                data=ask.form,
-                headers=dict(ask.headers),
-                auth=_Auth(token),
-                timeout=self.service.timeout_s,
-                allow_redirects=False,
-                stream=True,
-                verify=self.service.ca_file or True,
-            ) as response:
+            with (
+                self._limit.of(self.service.timeout_s),
+                self._session.request(
+                    ask.method,
+                    ask.url,
+                    params=ask.params,
+                    json=ask.body,
+                    data=ask.form,
+                    headers=dict(ask.headers),
+                    auth=_Auth(token),
+                    timeout=self.service.timeout_s,
+                    allow_redirects=False,
+                    stream=True,
+                    verify=self.service.ca_file or True,
+                ) as response,
+            ):
                 body = self._body(response, deadline, ask.first)
                 return Answer(response.status_code, response.headers, body)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+            if self._limit.is_over:
+                raise self._too_slow() from error
             raise self._unreached(error) from error
 
     def send_signed(self, ask: Ask, tokens: TokenSource) -> Answer:
@@ -133,8 +142,13 @@ class Talk:
             if first is not None and len(body) >= first:
                 return bytes(body[:first])
             if len(body) > MAX_ANSWER or monotonic() > deadline:
-                raise AgainLaterError(f"{self.service.name}'s answer is too long or too slow.")
+                raise self._too_slow()
+        if self._limit.is_over:  # what ends with its connection has no other end
+            raise self._too_slow()
         return bytes(body)
+
+    def _too_slow(self) -> AgainLaterError:
+        return AgainLaterError(f"{self.service.name}'s answer is too long or too slow.")
 
     def _unreached(self, error: Exception) -> AgainLaterError | PersonNeededError:
         """Say what failed by its kind alone: the text of such errors may repeat the request."""

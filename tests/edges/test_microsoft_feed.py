@@ -284,7 +284,7 @@ def test_an_answer_that_breaks_off_is_no_health(
     feed, server = feed_of({"value": []}, timeout_s=0.5)
     broken(server, key)
 
-    with pytest.raises(AgainLaterError, match="cannot be reached"):
+    with pytest.raises(AgainLaterError, match=r"cannot be reached|too slow"):
         feed.advisories()
 
 
