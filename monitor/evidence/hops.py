@@ -58,8 +58,10 @@ DOMAINS: dict[str, tuple[str, ...]] = {
 }
 # Apple's machines that give no domain, as p00-icloudmta-asmtp-1 and p44-mailgateway-smtp-7.
 _APPLES = re.compile(r"p\d{1,4}-(?:icloudmta|mailgateway)-[a-z0-9-]{1,200}")
-# Names of nobody's: they tell neither whose a machine is, nor that it is a stranger's.
+# Names of nobody's: they do not tell whose a machine is.
 _PRIVATE = ("internal", "local", "localdomain", "lan", "home.arpa")
+# Such names that a family uses within, behind machines with names of its own.
+_WITHIN = {"fastmail": ("internal",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ def boundary(hops: Sequence[Hop]) -> Hop | None:
     for hop in hops:
         if kind is not None and is_below(hop.by, EDGES.get(kind, ())) and hop.from_name:
             return hop
-    inside = set(DOMAINS.get(kind, ())) if kind else set()
+    inside = {*DOMAINS.get(kind, ()), *_WITHIN.get(kind, ())} if kind else set()
     for hop in hops:
         inside |= {_organisation(hop.by)} - {""}
         if _is_foreign(hop, inside):
@@ -194,8 +196,6 @@ def _is_foreign(hop: Hop, inside: set[str]) -> bool:
     name = hop.reverse or hop.from_name
     if not name or hop.protocol in _FETCHED:
         return False
-    if is_below(name, _PRIVATE):
-        return _is_public(hop.from_ip)
     if is_address(name):
         return _is_public(name)
     if not is_below(name, inside):

@@ -147,3 +147,16 @@ def test_gmx_says_under_a_new_name_what_it_took_the_mail_for(
 
     [one] = read(f"{own}{marks}")["filters"]
     assert (one["judged"], one["standing"]) == (judged, "receiver")
+
+
+def test_a_sender_within_the_receivers_network_is_a_stranger_all_the_same() -> None:
+    text = (
+        f"Received: from localhost (localhost [127.0.0.1]) by mx.corp.example with LMTP; {DATE}\n"
+        "Authentication-Results: mx.corp.example; spf=none\n"
+        f"Received: from app.local (app.local [10.0.0.5]) by mx.corp.example with ESMTP; {DATE}\n"
+        "Authentication-Results: forged.example; dmarc=pass\n"
+        f"Received: from desk by app.local with ESMTP; {DATE}\n"
+    )
+
+    found = facts(text.encode(), "")["authentication"]
+    assert (found["spf"], found["dmarc"]) == ("none", None)
