@@ -158,12 +158,18 @@ class Walk:
     def _directories_of_eml(
         self, base: Path, owner: str, name: str, depth: int
     ) -> Iterator[Folder]:
-        yield Folder(base, name or INBOX, owner)
-        for entry in self._directories(base) if depth < MAX_DEPTH else ():
-            if not (_is_of(entry) and not owner) and not entry.name.startswith("."):
+        is_ours = bool(owner) or depth > 0  # not if it holds the directories of addresses alone
+        for entry in self._entries(base) if depth < MAX_DEPTH else ():
+            is_directory = entry.is_dir(follow_symlinks=False)
+            if is_directory and _is_of(entry) and not owner:
+                continue
+            is_ours = True
+            if is_directory and not entry.name.startswith("."):
                 below = f"{name}/{entry.name}" if name else entry.name
                 path = Path(entry.path)
                 yield from self._directories_of_eml(path, owner, below, depth + 1)
+        if is_ours:
+            yield Folder(base, name or INBOX, owner)
 
     def _directories(self, place: Path) -> Iterator["os.DirEntry[str]"]:
         return (e for e in self._entries(place) if e.is_dir(follow_symlinks=False))

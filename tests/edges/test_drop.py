@@ -165,6 +165,20 @@ def test_a_seed_for_which_nothing_was_ever_laid_down_is_unknown(tmp_path: Path) 
         opened(tmp_path, address=BERT).look([copy(2)])
 
 
+def test_where_each_address_has_its_place_the_mail_of_one_without_is_unknown(
+    tmp_path: Path,
+) -> None:
+    put(tmp_path / ANNA / "1.eml", letter())
+    put(tmp_path / BERT / "2.eml", letter(2))
+    mailbox = opened(tmp_path, "eml")
+    assert len(mailbox.look([copy()])) == 1
+    (tmp_path / ANNA).rename(tmp_path.with_name("elsewhere"))
+    with pytest.raises(MailboxBusyError, match=r"nothing is there that is an \.eml file"):
+        mailbox.look([copy(was_found=True)])
+    put(tmp_path / "3.eml", letter(3))
+    assert len(mailbox.look([copy(3)])) == 1
+
+
 def test_files_and_directories_of_addresses_are_of_these_alone(tmp_path: Path) -> None:
     put(tmp_path / f"{ANNA.upper()}.mbox", mbox(letter(1, to="To: nobody")))
     put(tmp_path / BERT / "Spam", mbox(letter(2, to="To: nobody")))
