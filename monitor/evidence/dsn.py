@@ -25,6 +25,7 @@ _ORIGINAL = frozenset(
 )
 _OF_RECIPIENT = frozenset({"final-recipient", "original-recipient", "action", "status"})
 _TYPED = re.compile(r"\s{0,20}([A-Za-z0-9/-]{1,30})\s{0,5};\s{0,20}(.{0,2000})", re.DOTALL)
+_JAPANESE = (b"\x1b$B", b"\x1b$@")
 _BLANK = re.compile(rb"\n[ \t\r]{0,20}\n")
 
 
@@ -111,7 +112,7 @@ def _told(one: Recipient, known: Sequence[Known]) -> dict[str, object]:
 
 
 def _standard(status: Part, original: Part | None) -> Report:
-    texts = _BLANK.split(status.decoded(), MAX_GROUPS)[:MAX_GROUPS]
+    texts = _BLANK.split(_in_utf8(status.decoded()), MAX_GROUPS)[:MAX_GROUPS]
     groups = [group for text in texts if (group := fields.parse(text.strip(b"\r\n")))]
     head = groups[0] if groups else []
     recipients = [_recipient(group) for group in groups if _is_recipient(group)]
@@ -125,6 +126,12 @@ def _standard(status: Part, original: Part | None) -> Report:
         original_message_id=_id(source),
         original_subject=_subject(source),
     )
+
+
+def _in_utf8(raw: bytes) -> bytes:
+    """Japanese systems write ISO-2022-JP in there, which its escape sequences tell."""
+    is_japanese = any(sequence in raw for sequence in _JAPANESE)
+    return raw.decode("iso2022_jp", "replace").encode() if is_japanese else raw
 
 
 def _is_recipient(group: Sequence[HeaderField]) -> bool:

@@ -218,7 +218,11 @@ def _recipient(one: Mapping[str, Any]) -> Iterator[str]:
         whose = one["remote_mta"] or one["source"] or "the reporting system"
         yield f"  words of {whose}: {one['diagnostic']}"
     if one["status"]:
-        yield f"  status {one['status']}: {one['status_meaning'] or 'not a registered code'}"
+        meaning = one["status_meaning"] or "not a registered code"
+        # Microsoft uses codes for what they are not registered for, as 5.1.10.
+        is_microsofts = one["provider"] == "microsoft365" and one["status_meaning"]
+        registered = "registered for: " if is_microsofts else ""
+        yield f"  status {one['status']}: {registered}{meaning}"
     if one["source"]:
         yield f"  {one['kind']}: {one['meaning']}"
     for page in dict.fromkeys((one["page"], pages.IANA_STATUS if one["status"] else None)):

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from monitor.evidence import dsn
+from monitor.evidence import dsn, telling
+from monitor.evidence.explained import explained
 from monitor.evidence.smtp_replies import read_table
 
 KNOWN = read_table((Path(__file__).parents[2] / "seedlists/replies.toml").read_text("utf-8"))
@@ -124,3 +125,20 @@ def test_a_reply_of_success_is_no_temporary_failure() -> None:
     one = recipient(standard(fields("250 2.1.5 Ok", action="delivered")))
 
     assert (one["code"], one["kind"]) == (250, "unknown")
+
+
+def test_a_japanese_systems_words_are_readable() -> None:
+    words = "550 5.1.1 \u30e6\u30fc\u30b6\u30fc\u304c\u3042\u308a\u307e\u305b\u3093"
+    report = standard(fields(words)).encode("iso2022_jp")
+    found = dsn.read(report)
+
+    assert found is not None
+    assert found.recipients[0].diagnostic == words
+
+
+def test_a_code_that_a_provider_uses_otherwise_is_told_as_registered() -> None:
+    words = "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup"
+    text = standard(fields(f"{words}\nStatus: 5.1.10"))
+
+    told = "\n".join(telling.lines(explained(text.encode(), KNOWN)))
+    assert "5.1.10: registered for: the recipient's domain says that it takes no mail" in told
