@@ -178,9 +178,10 @@ class MailTalk:
 def is_gone(answer: Answer) -> bool:
     """Does a service that speaks JSON say itself that there is no such thing?
 
-    A 404 of something that stands before it, such as a proxy, says nothing of the kind.
+    A 404 of something that stands before it, such as a proxy, says nothing of the kind: it
+    has no error code as the services have them.
     """
-    return answer.status in {404, 410} and error_code(answer) != "no JSON"
+    return answer.status in {404, 410} and error_code(answer) not in {"", "no JSON"}
 
 
 class FixedToken:

@@ -247,6 +247,15 @@ def test_a_copy_that_was_deleted_for_good_is_nowhere(gmail: Gmail) -> None:
     assert gmail.mailbox.read("<1@brand.example>", limit=10) is None
 
 
+def test_a_proxy_that_says_so_in_json_never_means_deleted(gmail: Gmail) -> None:
+    gmail.letters["a"] = Letter(1, "INBOX")
+    listed = Reply({"messages": [{"id": "a"}]})
+    gmail.service.faults = [listed, Reply({"message": "no route matched"}, 404)]
+
+    with pytest.raises(MailboxBusyError, match="404"):
+        gmail.look(wanted(1))
+
+
 @pytest.mark.parametrize("limit", [1, 7, 50, 100_000])
 def test_a_copy_is_read_to_its_limit(gmail: Gmail, limit: int) -> None:
     gmail.letters["a"] = Letter(1, "INBOX")
