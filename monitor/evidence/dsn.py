@@ -168,7 +168,8 @@ def _short(value: str | None) -> str | None:
 def _in_words(address: str, words: str, *, is_final: bool) -> Recipient:
     """A recipient of a report in plain text; a mere delay cannot be told from the rest."""
     status = enhanced.find(words)
-    has_failed = is_final or (status is not None and status.is_permanent)
+    code = smtp_replies.code_of(words)
+    has_failed = is_final or (status.is_permanent if status else (code or 0) >= 500)
     return Recipient(
         address=address,
         action="failed" if has_failed else None,

@@ -99,7 +99,7 @@ def read(reply: str, known: Sequence[Known], host: str = "") -> Reply:
     text = " ".join(reply[:MAX_REPLY].split())
     lowered = text.lower()
     status = enhanced.find(text)
-    code = _code(text)
+    code = code_of(text)
     says = host.lower()
     row = next((one for one in known if not one.is_last and _fits(one, lowered, says)), None)
     if row is None and (status is None or status.detail not in _BY_DETAIL):
@@ -156,7 +156,8 @@ def _fits(known: Known, lowered: str, host: str) -> bool:
     return all(word in lowered for word in known.words)
 
 
-def _code(text: str) -> int | None:
+def code_of(text: str) -> int | None:
+    """The three digits of a reply within *text*; None without any."""
     match = _CODE.search(text)
     return int(match[1]) if match else None
 

@@ -142,3 +142,24 @@ def test_a_code_that_a_provider_uses_otherwise_is_told_as_registered() -> None:
 
     told = "\n".join(telling.lines(explained(text.encode(), KNOWN)))
     assert "5.1.10: registered for: the recipient's domain says that it takes no mail" in told
+
+
+@pytest.mark.parametrize(
+    ("reply", "action"),
+    [
+        ("550: <nobody@shop.example>: User unknown", "failed"),
+        ("Remote host said: 554 no [RCPT_TO]", "failed"),
+        ("450: later", None),
+        ("554 5.7.1 no", "failed"),
+        ("550 4.2.2 full for now", None),
+    ],
+)
+def test_a_text_with_a_code_of_5_tells_a_failure(reply: str, action: str | None) -> None:
+    text = (
+        "From: MAILER-DAEMON@yahoo.com\nContent-Type: text/plain\n\n"
+        "Sorry, we were unable to deliver your message to the following address.\n\n"
+        f"<nobody@shop.example>:\n{reply}\n\n"
+        "--- Below this line is a copy of the message.\n\nFrom: a@b.example\n"
+    )
+
+    assert recipient(text)["action"] == action
