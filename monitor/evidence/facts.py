@@ -198,7 +198,7 @@ def _receiver(block: Sequence[HeaderField], chain: Sequence[Hop]) -> str | None:
     if family in {None, "microsoft"} and _is_received_by_microsoft(block, family):
         return "microsoft365" if forefront.REPORT in names else "outlook"
     if family is None and not _is_named_above_the_boundary(block, chain):
-        family = _family_by_authserv_id(block, chain) or _family_by_marks(names)
+        family = _family_by_authserv_id(block, chain) or _family_by_marks(block, chain)
     if family in _PERSONAL:
         return _by_recipient(block, family)
     return _brand(block, chain, family)
@@ -210,8 +210,11 @@ def _is_named_above_the_boundary(block: Sequence[HeaderField], chain: Sequence[H
     return any(hops.names_its_host(hop) for hop in chain if hop.index <= end)
 
 
-def _family_by_marks(names: Collection[str]) -> str | None:
-    """Tell the receiver by a field that it alone writes, if no machine has a name."""
+def _family_by_marks(block: Sequence[HeaderField], chain: Sequence[Hop]) -> str | None:
+    """Tell the receiver by a field above its boundary that it alone writes: a message that
+    was forwarded carries those of the mailbox before."""
+    edge = hops.boundary(chain)
+    names = {field.key for field in (block if edge is None else block[: edge.index])}
     return next((kind for name, kind in _SOLE_WRITERS.items() if name in names), None)
 
 

@@ -31,6 +31,25 @@ RECEIVERS = {
         "Authentication-Results: spf.icloud.com; spf=fail (spf.icloud.com: x) smtp.mailfrom=b\n"
         "Received-SPF: fail (spf.icloud.com: domain of a@b.example does not designate)\n"
     ),
+    "apple": (
+        "Received: from p00-icloudmta-asmtp-1 by p44-mailgateway-smtp-7 (mailgateway 24) with SMTP"
+        f" id 1; {DATE}\n"
+        f"Received: {STRANGER} by p00-icloudmta-asmtp-1 (Postfix) with ESMTPS id EC; {DATE}\n"
+        "Authentication-Results: spf.icloud.com; spf=fail (spf.icloud.com: x) smtp.mailfrom=b\n"
+        "Received-SPF: fail (spf.icloud.com: domain of a@b.example does not designate)\n"
+    ),
+    "proton": (
+        "Authentication-Results: mail.protonmail.ch; spf=fail smtp.mailfrom=b.example\n"
+        f"Received: {STRANGER} by mailin045.protonmail.ch (Postfix) with ESMTPS id 1; {DATE}\n"
+    ),
+    "fastmail": (
+        "Received: from ams-compute-02.internal (ams-compute-02.internal [10.64.2.62])"
+        f" by slotai03m05 (Cyrus 3.13) with LMTPA; {DATE}\n"
+        "Received: from mailmx.phl.internal (localhost [127.0.0.1])"
+        f" by phl-mx-04.messagingengine.com (Authentication Milter) with ESMTP id 1; {DATE}\n"
+        "Authentication-Results: phl-mx-04.messagingengine.com; spf=fail smtp.mailfrom=b\n"
+        f"Received: {STRANGER} by phl-mx-04.messagingengine.com (Postfix) with ESMTPS; {DATE}\n"
+    ),
     "opendmarc": (
         "Authentication-Results: mx.corp.example; spf=fail smtp.mailfrom=b.example\n"
         f"Received: {STRANGER} by mx.corp.example (Postfix) with ESMTPS id 1; {DATE}\n"
@@ -47,6 +66,9 @@ OWN_IDS = {
     "microsoft": "",
     "yahoo": "atlas-production.omega.yahoo.com",
     "icloud": "dmarc.icloud.com",
+    "apple": "dmarc.icloud.com",
+    "proton": "mail.protonmail.ch",
+    "fastmail": "phl-mx-04.messagingengine.com",
     "opendmarc": "mx.corp.example",
     "rspamd": "mx.corp.example",
 }
