@@ -28,7 +28,7 @@ pages = Blueprint("inbound", __name__)
 MAX_BYTES = 1024 * 1024  # of one report
 MAX_RECIPIENTS = 20
 MAX_FOLDER = 300
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 class ReportError(Exception):

@@ -191,7 +191,7 @@ def test_other_types_and_methods_are_refused(hook: Hook) -> None:
     assert answer.headers["Allow"] == "POST"
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS"])
 def test_without_a_key_in_the_configuration_there_is_no_such_page(hook: Hook, method: str) -> None:
     parts = Parts(engine=hook.engine, clock=ManualClock(NOW), facts={})
     client = create_app(parts).test_client()
