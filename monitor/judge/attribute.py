@@ -1,7 +1,7 @@
 """Which of the claims is it, and how surely?"""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from monitor.core.incidents import Cause
 from monitor.judge.claims import Claim, Family, Suspicion
@@ -9,9 +9,7 @@ from monitor.judge.likelihood import log_add
 from monitor.judge.lines import RELABEL, Lines
 
 SURE = 0.7  # share of the real causes that one side must have, or it is left open whose fault
-
-
-TAKEN_BACK = 0.4
+TAKEN_BACK = 0.4  # the share below which what was told once is taken back
 
 
 def is_lasting(claim: Claim) -> bool:
@@ -100,3 +98,17 @@ def _blames(cause: Cause) -> str:
     if cause.blames_provider:
         return "provider"
     return "sender" if cause.blames_sender else cause.value
+
+
+def left_open(shares: Mapping[Cause, float]) -> dict[Cause, float]:
+    """The probabilities to state when it is left open whose fault it is.
+
+    `insufficient` gets all but the likeliest cause's share: so surely it is not that one.
+    """
+    causes = {cause: share for cause, share in shares.items() if cause is not Cause.INSUFFICIENT}
+    total = sum(causes.values())
+    if not total:
+        return {Cause.INSUFFICIENT: 1.0}
+    most = max(causes.values())
+    stated = {cause: share / total * most for cause, share in causes.items()}
+    return stated | {Cause.INSUFFICIENT: 1 - most}

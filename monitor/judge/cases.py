@@ -91,13 +91,15 @@ class Case:
         return self.posterior.get(self.claim.cause, 0.0) >= least
 
     def is_past(self, posterior: Mapping[Cause, float]) -> bool:
-        """Is *posterior* lower because the trouble is over, which makes it no less true?
+        """Does *posterior* doubt what was told? Mail after the end makes it no less true.
 
-        A common cause is judged by the last two days, most of which come after it.
+        A claim that later mail refutes is withdrawn, by its score.
         """
-        told = self.claim.family is Family.COMMON and self.state is not State.SUSPECTED
-        cause = self.claim.cause
-        return told and posterior.get(cause, 0.0) < self.posterior.get(cause, 0.0)
+        told = self.claim.family is not Family.SENDER and self.state is not State.SUSPECTED
+        doubts = posterior.get(Cause.INSUFFICIENT, 0.0) > self.posterior.get(
+            Cause.INSUFFICIENT, 0.0
+        )
+        return told and doubts
 
     @property
     def is_news(self) -> bool:

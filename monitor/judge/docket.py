@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from monitor.core.incidents import Cause, State
 from monitor.judge.cases import Case
 from monitor.judge.claims import Claim, Family
 from monitor.judge.clusters import Cluster
@@ -76,11 +77,14 @@ class Docket:
         return [c for c in self.open() if c.claim.seed and c.claim.provider == provider]
 
     def in_trouble_before(self, hour: float) -> frozenset[str]:
-        """Senders whose own trouble is older than *hour*."""
+        """Senders whose own trouble at many providers is certain, and older than *hour*."""
         return frozenset(
             case.claim.sender
             for case in self.open()
-            if case.claim.sender is not None and case.start.high < hour
+            if case.claim.cause is Cause.SENDER
+            and case.claim.sender is not None
+            and case.state is not State.SUSPECTED
+            and case.start.high < hour
         )
 
     def explain(self, memory: Memory, clusters: Iterable[Cluster]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from monitor.core.incidents import IncidentEvent
+from monitor.judge.attribute import left_open
 from monitor.judge.cases import Case
 from monitor.judge.clusters import Cluster
 from monitor.judge.explain import Facts, sentence
@@ -45,7 +46,7 @@ class Reporter:
             start=moment(case.start.high),
             start_low=moment(case.start.low),
             start_high=moment(case.start.high),
-            posterior=dict(case.posterior),
+            posterior=left_open(case.posterior) if case.is_unsure else dict(case.posterior),
             sentence=sentence(facts),
             reason=reason,
             provider=case.claim.provider,

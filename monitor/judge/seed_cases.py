@@ -38,7 +38,7 @@ def follow(
 
 
 def _case(memory: Memory, docket: Docket, claim: Claim, odds: float, now: float) -> Case:
-    start = _start(memory, claim)
+    start = _start(memory, claim, now)
     case = Case(docket.new_id(claim, start.high), claim, State.CONFIRMED, now, start, heard=now)
     broken = probability(odds)
     case.posterior = {Cause.SEED: broken, Cause.INSUFFICIENT: 1 - broken}
@@ -46,17 +46,20 @@ def _case(memory: Memory, docket: Docket, claim: Claim, odds: float, now: float)
     return case
 
 
-def _start(memory: Memory, claim: Claim) -> Start:
-    """The losses without a copy that arrived since; the last that did bounds the start."""
+def _start(memory: Memory, claim: Claim, now: float) -> Start:
+    """The losses without a copy that arrived since; the last that did bounds the start.
+
+    Copies that arrived after the last loss, in mail that met other trouble, say nothing.
+    """
     high = low = None
-    for cluster in reversed(memory.at_provider(claim.provider or "")):
+    clusters = sorted(memory.at_provider(claim.provider or ""), key=lambda c: -c.at)
+    for cluster in clusters:
         fate = cluster.fates.get(claim.seed or "")
-        if fate is None:
-            continue
-        if not was_lost(fate):
+        if fate is not None and was_lost(fate):
+            high = cluster.sent
+        elif fate is not None and high is not None:
             low = cluster.sent
             break
-        high = cluster.sent
     if high is None:
-        raise ValueError(f"{claim.seed} has lost nothing")
+        return Start(now - UNKNOWN_BEFORE_H, now)
     return Start(high - UNKNOWN_BEFORE_H if low is None else min(low, high), high)

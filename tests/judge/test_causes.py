@@ -1,12 +1,14 @@
 """Each kind of trouble, alone in a small world, gets its own name and nobody else's."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
 import pytest
 
 from monitor.core.incidents import Cause, Incident, IncidentEvent, State, fold
+from monitor.core.observations import Observation
 from monitor.core.placements import Placement
 from monitor.judge.judge import Judge
 from tests.judge.worlds import LINK, START, Mail, Trouble, World, at, judged, senders
@@ -235,6 +237,32 @@ def test_one_dead_seed_is_an_incident_of_the_seed_alone() -> None:
     assert places(events) == [(Cause.SEED, "yahoo", None, None, None, "seed2@yahoo.example")]
     assert {event.cause for event in events} == {Cause.SEED}
     assert confirmed(events)[0].state is State.CLOSED
+
+
+def test_a_seed_that_breaks_while_tests_overlap_is_told_by_its_last_loss() -> None:
+    """The test that was heard of first is seen last at the provider, after a copy that came."""
+    judge, events = Judge(), []
+    calm = World(senders=senders(2), providers=("gmail", "yahoo"), looks=LOOKS[:1])
+    stream = calm.observations(at(12))
+
+    def at_yahoo_now(seen: Observation, places: dict[str, Placement]) -> Observation:
+        found = {f"{seed}@yahoo.example": place for seed, place in places.items()}
+        return replace(seen, placements={**seen.placements, **found})
+
+    *early, last = [seen for seen in stream if seen.provider == "yahoo"][:10]
+    for seen in early[:8]:
+        events += judge.observe(at_yahoo_now(seen, {"seed1": Placement.MISSING}))
+    other = next(s for s in stream if s.provider == "gmail" and s.test == early[8].test)
+    events += judge.observe(replace(other, at=early[7].at))
+    bad = {"seed0": Placement.SPAM, "seed2": Placement.SPAM}
+    events += judge.observe(at_yahoo_now(last, bad))
+    assert events == []
+
+    events += judge.observe(
+        at_yahoo_now(replace(early[8], at=last.at), {"seed1": Placement.MISSING})
+    )
+
+    assert [(e.cause, e.seed) for e in events] == [(Cause.SEED, "seed1@yahoo.example")]
 
 
 @pytest.mark.parametrize("providers", [("yahoo",), PROVIDERS])
