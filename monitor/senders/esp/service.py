@@ -151,7 +151,8 @@ class Service(ABC):
 
     def _is_busy(self, answer: Answer) -> bool:
         """Is the letter wanted later?"""
-        return answer.status in _BUSY or (answer.status >= 500 and "Retry-After" in answer.headers)
+        is_told_when = answer.status >= 500 and "Retry-After" in answer.headers
+        return answer.status in _BUSY or (is_told_when and answer.status not in _LOST)
 
     def _is_refusal(self, answer: Answer) -> bool:
         """Does the service refuse, rather than fail?"""

@@ -93,6 +93,7 @@ def test_an_error_of_the_service_itself_defers_one_letter(server: EspServer) -> 
 NOT_ITS_ANSWER: tuple[Act, ...] = (
     reply(502, HTML, "text/html"),
     reply(504, b"", "text/plain"),
+    reply(504, b"", "text/plain", Retry_After="30"),
     reply(500, HTML, "text/html"),
     reply(200, HTML, "text/html"),
     reply(200, b"", "text/plain"),
