@@ -48,7 +48,8 @@ class Judge:
         An observation whose id has been seen changes nothing.
 
         Args:
-            asks: false for history that is only to be learnt from: no incident follows.
+            asks: false for history that is only to be learnt from; broken seeds are told all
+                the same, because they are left out of what is learnt.
         """
         at = hours(observation.at)
         if self._now - at > WINDOW_H or not self._intake.seen.is_new(observation.id, at):
