@@ -84,7 +84,8 @@ def _rivals(jobs: list[Job]) -> None:
     years = sum(job.settings.days - job.settings.burn for job in drift) / 365
     for name, make in rivals.RIVALS.items():
         quiet = [list(rivals.scores(score.read(job.path("obs")), make)) for job in drift]
-        line = rivals.line_for(quiet, int(jobs[0].rate * years)) if quiet else float("inf")
+        most = max(1, round(jobs[0].rate * years))  # few quiet runs favour the rivals
+        line = rivals.line_for(quiet, most) if quiet else float("inf")
         with tempfile.TemporaryDirectory() as folder:
             for job in jobs:
                 told = rivals.scores(score.read(job.path("obs")), make)

@@ -138,8 +138,9 @@ class Inquiry:
             return
         case.posterior = found
         was_sure = case.told > 0 and not case.is_unsure
-        if self.now - case.said >= AGAIN_H:  # nobody's mind changes twice within two hours
-            case.is_unsure = attribute.is_unsure(case.claim, case.posterior, was_sure=was_sure)
+        unsure = attribute.is_unsure(case.claim, case.posterior, was_sure=was_sure)
+        if not unsure or self.now - case.said >= AGAIN_H:  # what was just said is not taken back
+            case.is_unsure = unsure
 
     def _scene(self, suspicion: Suspicion, *, beside: str = "") -> Scene | None:
         return trend.scene(self.memory, suspicion, self.now, beside=beside)
