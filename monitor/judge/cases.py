@@ -29,7 +29,8 @@ MOST_CHANCE = 0.1  # that a sender's trouble is but chance, or one campaign's, w
 LEAST_SHARE = 0.5  # of the named cause, when it is told
 LEAST_COMMON = 0.7  # the same of a cause beyond one provider and one sender
 CERTAIN = 0.9  # a cause that becomes so probable is news
-AGAIN_H = 2.0  # between two events that say only that more senders are hit
+AGAIN_H = 2.0  # between two events that say only how certain it is
+WIDER_H = 0.25  # and that only name further senders: who is named is warned, so it must not wait
 
 KNOWN = {State.SUSPECTED: 0.5, State.CONFIRMED: 0.9, State.RECOVERING: 0.9, State.CLOSED: 0.9}
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from monitor.core.incidents import Cause, IncidentEvent, State
 from monitor.judge import attribute, common_side, provider_side, sender_side, slide, trend
-from monitor.judge.cases import AGAIN_H, Case
+from monitor.judge.cases import AGAIN_H, WIDER_H, Case
 from monitor.judge.claims import ESP, Claim, Family, Suspicion
 from monitor.judge.clusters import Cluster
 from monitor.judge.docket import Docket
@@ -79,8 +79,10 @@ class Inquiry:
             return [event, *(self._contain(case) if step.state is State.CONFIRMED else [])]
         if renamed:
             return [self.reporter.event(case, "Another cause explains it better.", self.now)]
-        if case.state is State.CONFIRMED and case.is_news and self.now - case.said >= AGAIN_H:
-            reason = "More senders are hit." if len(case.hit) > case.told else "It is certain now."
+        is_wider = len(case.hit) > case.told
+        quiet_h = WIDER_H if is_wider else AGAIN_H
+        if case.state is State.CONFIRMED and case.is_news and self.now - case.said >= quiet_h:
+            reason = "More senders are hit." if is_wider else "It is certain now."
             return [self.reporter.event(case, reason, self.now)]
         return []
 

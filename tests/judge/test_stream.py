@@ -154,3 +154,18 @@ def test_what_was_confirmed_before_counting_began_is_history() -> None:
     replay = Replay(Judge(false_alarms_per_year=6))
 
     assert [event for record in records for event in replay.take(record)] == []
+
+
+def test_a_sender_that_an_open_incident_hits_is_named_soon() -> None:
+    """Who is named is warned: two hours later may be after the next campaign, or the end."""
+    replay = Replay(Judge(false_alarms_per_year=6))
+    records = story(34)
+
+    events = [event for record in records for event in replay.take(record)]
+
+    confirmed = [e for e in events if e["state"] == "confirmed"]
+    hit_at = {r["s"]: r["t"] + 0.1 for r in reversed(records) if r.get("s") and r["t"] >= 30}
+    named_at = {s: e["t"] for e in reversed(confirmed) for s in e["hit"]}
+    assert set(named_at) == set(hit_at)
+    waited = [named_at[s] - max(hit_at[s], confirmed[0]["t"]) for s in hit_at]
+    assert max(waited) <= 0.5
