@@ -108,6 +108,8 @@ def _question(
     belongs = np.ones((1 + len(features) + len(regions), n), dtype=bool)
     belongs[1 : 1 + len(features)] = table.having(features, seen.rows)
     priors = np.stack([ANY_SHARE, *[MOSTLY_ALL] * len(features), *[ANY_SHARE] * len(regions)])
+    if not regions:
+        return Question(belongs, (seen.partial, seen.bad), priors)
     partial, bad = np.tile(seen.partial, (len(belongs), 1)), np.tile(seen.bad, (len(belongs), 1))
     for place, name in enumerate(regions, start=1 + len(features)):
         ratios = np.nan_to_num(table.regional(provider, name, seen.rows))

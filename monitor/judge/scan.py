@@ -163,8 +163,8 @@ class Question:
 
     Attributes:
         belongs: claims x clusters: is the cluster among the mail that the claim is about?
-        alternatives: a list of arrays of log probabilities of the clusters under what the
-            incident may do, claims x clusters; equally likely beforehand.
+        alternatives: arrays of log probabilities of the clusters under what the incident may
+            do, claims x clusters, or clusters if it is the same for all; equally likely beforehand.
         priors: claims x shares of senders hit x windows: their log probabilities.
     """
 
@@ -178,12 +178,13 @@ def evidence(columns: Columns, question: Question) -> tuple[Floats, Floats]:
     sums = _Sums.over(columns, question)
     shape = sums.shape
     trouble = _trouble(columns, sums)
-    own = np.logaddexp(
+    own = np.log(trouble) + np.logaddexp(
         np.log(OWN_PARTIAL) + sums.add(columns.partial),
         np.log1p(-OWN_PARTIAL) + sums.add(columns.bad),
     )
-    sound = _mixed(trouble, own, sums.add(columns.null(columns.normal)))
-    dipped = _mixed(trouble, own, sums.add(columns.null(columns.dip)))
+    fine = np.log1p(-trouble)
+    sound = np.logaddexp(own, fine + sums.add(columns.null(columns.normal)))
+    dipped = np.logaddexp(own, fine + sums.add(columns.null(columns.dip)))
     normal = sound.sum(axis=2)
     base = normal - np.maximum(normal, dipped.sum(axis=2))
     scores = np.empty((shape[0], len(question.alternatives), len(FRACTIONS), shape[1]))

@@ -36,19 +36,25 @@ OFFSET = 2.2  # nats, so that the lines of the scan hold here too
 
 def suspect(memory: Memory, provider: str, now: float, *, beside: str = "") -> Suspicion | None:
     """Return the evidence that all mail at *provider* fares worse of late, if there is enough."""
-    best = max(_deviation(memory, provider, now, span, beside) for span in SPANS_H)
+    rows = _of_late(memory, now, beside)
+    age = now - memory.table.number(AT, rows)
+    best = max(_deviation(memory, provider, rows[age <= span]) for span in SPANS_H)
     if best <= 0:
         return None
     return Suspicion(Claim(Cause.PROVIDER, provider), best * best / 2 - OFFSET, 96.0)
 
 
-def _deviation(memory: Memory, provider: str, now: float, span: float, beside: str) -> float:
-    """Student's t of the senders' excess losses in the last *span* hours; 0 if too few."""
+def _of_late(memory: Memory, now: float, beside: str) -> Rows:
+    """The clusters of the longest span, at all providers, that no other incident explains."""
     table = memory.table
-    rows = table.sorted(table.live())
-    age = now - table.number(AT, rows)
-    rows = rows[(age >= 0) & (age <= span) & ~np.isnan(table.number(LOST, rows))]
-    rows = rows[explained(memory, rows, beside) == 0]
+    rows = table.recent(now, max(SPANS_H))
+    rows = rows[~np.isnan(table.number(LOST, rows))]
+    return np.asarray(rows[explained(memory, rows, beside) == 0])
+
+
+def _deviation(memory: Memory, provider: str, rows: Rows) -> float:
+    """Student's t of the senders' excess losses in the mail of *rows*; 0 if too few."""
+    table = memory.table
     excess = np.clip(
         table.number(LOST, rows) - table.number(USUAL, rows), -MOST_EXCESS, MOST_EXCESS
     )
