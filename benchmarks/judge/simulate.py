@@ -7,7 +7,7 @@ writes PREFIX.obs.jsonl, which `seedwatch replay` reads, and PREFIX.truth.jsonl.
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.judge import documented, scenarios
 from benchmarks.judge import world as w
-from benchmarks.judge.world import MISSING, QUARANTINE, REJECTED, SPAM, Floats, Generator, Settings
+from benchmarks.judge.scenarios import SCENARIOS, Truth
+from benchmarks.judge.world import LATE, MISSING, QUARANTINE, REJECTED, SPAM
+from benchmarks.judge.world import Floats, Generator, Settings
 
-SCENARIOS = (
-    *("null_drift", "null_season", "sender_collapse", "seed_broken", "esp_outage"),
-    *("url_everywhere", "monitor_down", "provider_wide", "provider_url", "partial_senders"),
-    *("partial_region", "zap_delayed", "blink", "slow", "two_at_once"),
-)
-QUIET = frozenset(SCENARIOS[:7])  # no provider is to blame
-Truth = dict[str, Any]
+SEEN_AS = [*w.PLACES, "missing"]  # at the first check
 Bools = NDArray[np.bool_]
 
 
@@ -47,76 +44,14 @@ class Run:
     checked: Floats  # campaign x provider: hour of the first check
 
 
-def _truths(  # noqa: C901 - one line for each scenario
-    g: Generator, c: Settings, world: w.World, scenario: str
-) -> list[Truth]:
-    """Draw what goes wrong. The order of the draws is part of the format."""
-    onset = c.burn * 24 + g.uniform(0, 48)
-    p = int(g.integers(c.P))
-    other = int((p + 1 + g.integers(c.P - 1)) % c.P)
-    busy = np.flatnonzero(world.rate > 1.0)
-    busy = busy if len(busy) else np.array([int(np.argmax(world.rate))])
-
-    def cause(kind: str, hours: float, **more: object) -> Truth:
-        return {"kind": kind, "t0": onset, "t1": onset + hours, **more}
-
-    def link() -> str:
-        return f"url:u{int(g.integers(1, 5))}"  # a fairly popular domain
-
-    def one_sender() -> list[Truth]:
-        if g.random() < 0.5:
-            return [cause("sender", 240, sender=int(g.choice(busy)), shift=5.0)]
-        sender = int(g.choice(busy))
-        return [cause("sender_provider", 240, sender=sender, provider=p, shift=5.0)]
-
-    def blink() -> list[Truth]:
-        t0 = np.floor(onset / 24) * 24 + g.uniform(9, 16)
-        told = cause("provider", 1.5, provider=p, f=0.95, delta=0.97, cat=REJECTED)
-        return [told | {"t0": t0, "t1": t0 + 1.5}]
-
-    def rule(at: int, place: int) -> Truth:
-        hit = {"feature": link(), "f": 1.0, "delta": 0.92, "cat": place}
-        return cause("provider_feature", 72, provider=at, **hit)
-
-    def region() -> Truth:
-        hit = {"region": int(g.integers(c.R)), "f": 0.9, "delta": 0.9, "cat": SPAM}
-        return cause("provider_region", 96, provider=p, **hit)
-
-    wide = {"provider": p, "f": 0.7, "delta": 0.9, "cat": QUARANTINE}
-    some = {"provider": p, "f": 0.2, "delta": 0.9, "cat": SPAM}
-    slide = {"provider": p, "f": 1.0, "delta": 0.8, "ramp": 168.0, "cat": SPAM}
-    esp = {"cat": MISSING, "delta": 0.97}
-    made: dict[str, Callable[[], list[Truth]]] = {
-        "sender_collapse": one_sender,
-        "seed_broken": lambda: [cause("mailbox", 240, provider=p, mailbox=int(g.integers(c.M)))],
-        "esp_outage": lambda: [cause("esp", 8, esp=int(g.integers(2)), **esp)],
-        "url_everywhere": lambda: [cause("feature", 72, feature=link(), cat=SPAM, delta=0.9)],
-        "monitor_down": lambda: [cause("monitor", 6)],
-        "provider_wide": lambda: [cause("provider", 72, **wide)],
-        "provider_url": lambda: [rule(p, QUARANTINE)],
-        "partial_senders": lambda: [cause("provider", 96, **some)],
-        "partial_region": lambda: [region()],
-        "zap_delayed": lambda: [cause("provider", 72, **wide | {"delta": 0.85, "zap": True})],
-        "blink": blink,
-        "slow": lambda: [cause("provider", 240, **slide)],
-        "two_at_once": lambda: [cause("provider", 72, **wide), rule(other, SPAM)],
-    }
-    found = made[scenario]() if scenario in made else []
-    for truth in found:
-        truth["aff"] = g.random(c.S) < truth.get("f", 1.0)
-        if truth["kind"] in {"provider", "provider_region"} and truth["aff"].sum() < 2:
-            truth["aff"][busy[:3]] = True
-    return found
-
-
 def simulate(scenario: str, seed: int, settings: Settings | None = None) -> Run:
     """Return the stream of *scenario* that *seed* gives."""
     c = settings or Settings()
     if scenario == "null_season":
         c = replace(c, season_amp=0.8)
-    g = np.random.default_rng([seed, SCENARIOS.index(scenario)])
+    g = np.random.default_rng([seed, scenarios.number(scenario)])
     world = w.build(g, c)
-    truth = _truths(g, c, world, scenario)
+    truth = scenarios.truths(g, c, world, scenario)
     sent, senders = w.campaigns(g, c, world)
     n = len(sent)
     features = [w.features(g, world, int(sender)) for sender in senders]
@@ -158,14 +93,15 @@ def _send(g: Generator, run: Run, number: int) -> None:
     moved = np.where(together, g.integers(1, 4, (c.P, 1)), moved)
     for truth in run.truth:
         place, moved = _meet(g, run, number, truth, (place, moved))
-    run.moved[number] = np.where(place <= w.TAB, moved, 0)
+    run.moved[number] = np.where((place <= w.TAB) | (place == LATE), moved, 0)
     run.place[number] = place
 
 
 def _hits(run: Run, number: int, truth: Truth) -> Bools:
     """Provider x seed: whose copies the cause takes."""
-    c, sender, kind = run.settings, int(run.senders[number]), truth["kind"]
-    on = truth["t0"] <= run.sent[number] < truth["t1"]
+    c, sender, kind, t = run.settings, int(run.senders[number]), truth["kind"], run.sent[number]
+    since = truth["t0"] - truth.get("recalls", 0.0)
+    on = since <= t < truth["t1"]
     hit = np.zeros((c.P, c.M), dtype=bool)
     where = truth.get("provider", slice(None))
     if kind == "provider":  # what was sent before may be removed
@@ -175,7 +111,9 @@ def _hits(run: Run, number: int, truth: Truth) -> Bools:
     elif kind == "esp":
         hit[where] = on and run.world.esp[sender] == truth["esp"]
     elif kind in {"feature", "provider_feature"}:
-        hit[where] = on and truth["feature"] in run.features[number]
+        after = truth.get("features", {truth["feature"]: 0.0})
+        met = [after[name] for name in run.features[number] if name in after]
+        hit[where] = on and any(t >= since + hours for hours in met)
     return hit
 
 
@@ -185,21 +123,39 @@ def _meet(
     """What *truth* makes of the places of a campaign's copies and of their moves."""
     place, moved = state
     hit, t = _hits(run, number, truth), run.sent[number]
-    if not hit.any():
+    if not hit.any() or ("campaigns" in truth and g.random() >= truth["campaigns"]):
         return state
+    if truth.get("zap") or "recalls" in truth:
+        moved = _remove(g, run, number, truth, (hit, moved))
     if truth.get("zap"):
-        if truth["t0"] - 8 <= t < truth["t1"]:
-            when = max(t, truth["t0"]) + g.uniform(0.5, 8)
-            check = int(np.searchsorted(t + np.array(w.RECHECKS_H), when)) + 1
-            if check <= 3:
-                moved = np.where(hit & (g.random(hit.shape) < truth["delta"]), check, moved)
-                run.moved_to[number, truth["provider"]] = QUARANTINE
         return place, moved
     if truth["t0"] <= t < truth["t1"]:
         grown = min(1.0, (t - truth["t0"]) / truth["ramp"]) if "ramp" in truth else 1.0
-        taken = g.random(hit.shape) < truth["delta"] * grown
-        place = np.where(hit & taken, truth["cat"], place)
+        taken = hit & (g.random(hit.shape) < truth["delta"] * grown)
+        place = np.where(taken, truth["cat"], place)
+        if truth["cat"] == LATE:
+            moved = _arrive(run, number, truth, (taken, moved))
     return place, moved
+
+
+def _remove(g: Generator, run: Run, number: int, truth: Truth, state: tuple[Bools, Any]) -> Any:  # noqa: ANN401 - an array, as the others are
+    """Delivered copies go to quarantine some hours after the cause began or they were sent."""
+    (hit, moved), t = state, run.sent[number]
+    if truth["t0"] - truth.get("recalls", 8) <= t < truth["t1"]:
+        when = max(t, truth["t0"]) + g.uniform(0.5, 8)
+        check = int(np.searchsorted(t + np.array(w.RECHECKS_H), when)) + 1
+        if check <= 3:
+            moved = np.where(hit & (g.random(hit.shape) < truth["delta"]), check, moved)
+            run.moved_to[number, truth["provider"]] = QUARANTINE
+    return moved
+
+
+def _arrive(run: Run, number: int, truth: Truth, state: tuple[Bools, Any]) -> Any:  # noqa: ANN401 - an array, as the others are
+    """Late copies are found by the check that comes after their delay, if there is one."""
+    taken, moved = state
+    check = int(np.searchsorted(np.array(w.RECHECKS_H), truth["late"])) + 1
+    run.moved_to[number, truth["provider"]] = w.INBOX
+    return np.where(taken, check if check <= len(w.RECHECKS_H) else 0, moved)
 
 
 def _break(run: Run) -> None:
@@ -257,7 +213,7 @@ def records(run: Run) -> Iterator[dict[str, Any]]:
             yield check | {"chg": {str(m): to for m in seeds if run.moved[i, p, m] == look}}
         else:
             place = run.place[i, p]
-            bad = {str(m): w.PLACES[place[m]] for m in seeds if place[m] >= w.TAB}
+            bad = {str(m): SEEN_AS[place[m]] for m in seeds if place[m] >= w.TAB}
             yield check | {"seeds": seeds, "bad": bad}
 
 
@@ -265,12 +221,16 @@ def truths(run: Run) -> Iterator[dict[str, Any]]:
     """What was really the case, for the score."""
     days = run.settings.days - run.settings.burn
     head = {"type": "run", "scenario": run.scenario, "seed": run.seed}
-    yield head | {"quiet": run.scenario in QUIET, "days": days}
+    side = {"provider", "provider_region", "provider_feature"}
+    quiet = not any(truth["kind"] in side for truth in run.truth)
+    yield head | {"quiet": quiet, "days": days}
     for truth in run.truth:
         told = {k: np.flatnonzero(v).tolist() if k == "aff" else v for k, v in truth.items()}
         yield told | {"type": "cause"}
     for t0, t1, sender, provider, _ in run.world.episodes:
         yield {"type": "nuisance", "t0": t0, "t1": t1, "sender": sender, "provider": provider}
+    for t0, t1, p, m in run.world.broken:
+        yield {"type": "broken", "t0": t0, "t1": t1, "provider": p, "mailbox": m}
 
 
 def write(run: Run, prefix: Path) -> None:
@@ -281,8 +241,9 @@ def write(run: Run, prefix: Path) -> None:
 
 
 def main() -> None:
-    if len(sys.argv) < 4 or sys.argv[1] not in SCENARIOS:
-        sys.exit(f"{__doc__}\nscenarios: {' '.join(SCENARIOS)}")
+    names = (*SCENARIOS, *documented.cases())
+    if len(sys.argv) < 4 or sys.argv[1] not in names:
+        sys.exit(f"{__doc__}\nscenarios: {' '.join(names)}")
     pairs = dict(argument.split("=") for argument in sys.argv[4:])
     numbers = {k: int(v) if v.lstrip("-").isdigit() else float(v) for k, v in pairs.items()}
     write(simulate(sys.argv[1], int(sys.argv[2]), w.settings(numbers)), Path(sys.argv[3]))

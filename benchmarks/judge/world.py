@@ -20,6 +20,7 @@ Generator = np.random.Generator
 
 PLACES = ["inbox", "tab", "spam", "quarantine", "missing", "rejected"]
 INBOX, TAB, SPAM, QUARANTINE, MISSING, REJECTED = range(6)
+LATE = 6  # missing at the first check, and found at a later one
 RECHECKS_H = (2.0, 8.0, 24.0)  # after sending
 DOMAINS = 12  # link domains that several senders share
 SEEDS_OF_TENANT = (5, 8, 12, 20)  # at each provider
@@ -34,6 +35,7 @@ class Settings:
     burn: float = 21.0  # days of history before incidents count
     S: int = int(os.environ.get("SENDERS", "40"))
     controls: int = int(os.environ.get("CONTROL_SENDERS", "0"))  # mail every two hours
+    controls_steady: bool = False  # they never lose their reputation
     P: int = 6
     M: int = 20  # seeds of a provider
     R: int = 4  # regions
@@ -138,7 +140,8 @@ def _episodes(g: Generator, c: Settings, hours: float) -> list[Episode]:
             provider = -1 if g.random() < c.episode_all else int(g.integers(c.P))
             t1 = t0 + 24 * g.exponential(c.episode_days)
             found.append(Episode(t0, t1, sender, provider, g.uniform(2, 5)))
-    return found
+    steady = c.controls if c.controls_steady else 0
+    return [episode for episode in found if episode.sender >= steady]
 
 
 def _broken(g: Generator, c: Settings, hours: float) -> list[tuple[float, float, int, int]]:
