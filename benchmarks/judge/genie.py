@@ -74,7 +74,9 @@ def looks(stream: Iterable[Record], provider: str, seeds: frozenset[int] | None)
                 bad = {int(s) for s in record["chg"]}
                 there[name] = asked - bad
             if asked:
-                yield Look(record["t"], record["chk"], campaigns[name], len(asked), len(asked & bad))
+                yield Look(
+                    record["t"], record["chk"], campaigns[name], len(asked), len(asked & bad)
+                )
 
 
 def hit(truth: Record, campaign: Record) -> bool:

@@ -3,185 +3,192 @@
     python -m benchmarks.judge.score DIR
 
 DIR holds NAME.obs.jsonl, NAME.truth.jsonl and NAME.incidents.jsonl. An alarm is the first
-event of an incident whose state is "confirmed".
+event of an incident whose state is "confirmed". Each run is scored once, into figures that
+JSON can hold; a table is made of the figures of many runs.
 
 found   an alarm of the right cause's family at the right place, at most 24 h after the end
 hours   from the onset to that alarm; campaigns: those that had met the cause by then
 cause   is the cause, and its place, as last said within 24 h of the alarm, right?
 false   alarms against a provider of which no trouble has begun; again: for one found already
 blamed  alarms against a sender hit only by a provider, a day or more after the onset
-names   alarms of the family of common causes beside the truth, of any run
+names   common causes beside the truth, or a sender's content that nothing explains, of any run
+
+A table as `show` prints it counts every alarm. Beside it, each run has the same figures
+("worse") from alarms that say that mail fares worse, because one that says it fares better
+has not found a loss: against a provider, it is a false one.
 """
 
-import json
+import math
 import statistics
 import sys
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-Record = dict[str, Any]
-PROVIDER = frozenset({"provider", "provider_feature"})
-PROVIDER_SIDE = frozenset({"provider", "provider_region", "provider_feature"})
-FAMILY = {
-    "provider": PROVIDER,
-    "provider_region": PROVIDER,
-    "provider_feature": PROVIDER,
-    "feature": {"content"},
-    "sender": {"sender"},
-    "sender_provider": {"sender_at_provider", "sender"},
-    "esp": {"esp"},
-    "mailbox": {"seed"},
-    "monitor": {"monitor"},
-}
-EXACT = FAMILY | {
-    "provider": {"provider"},
-    "provider_feature": {"provider_feature"},
-    "sender_provider": {"sender_at_provider"},
-}
-COMMON = frozenset({"content", "esp", "monitor"})
-DAY_H = 24.0
+from benchmarks.judge import genie
+from benchmarks.judge.labels import (
+    COMMON,
+    DAY_H,
+    FAMILY,
+    PROVIDER,
+    PROVIDER_SIDE,
+    Alarm,
+    Case,
+    Record,
+    case_of,
+    is_accepted,
+    is_right,
+    met,
+    read,
+    same_place,
+)
 
 
-@dataclass(slots=True)
-class Row:
-    """What the runs of one scenario came to."""
-
-    days: list[float] = field(default_factory=list)
-    found: list[bool] = field(default_factory=list)
-    hours: list[float] = field(default_factory=list)
-    campaigns: list[int] = field(default_factory=list)
-    right: list[bool] = field(default_factory=list)
-    stated: list[float] = field(default_factory=list)
-    false: int = 0
-    again: int = 0
-    blamed: int = 0
-    names: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    t: float
-    first: Record  # the event
-    settled: Record  # the latest confirmed one within a day
-
-
-def read(path: Path) -> list[Record]:
-    with path.open() as file:
-        return [json.loads(line) for line in file if line.strip()]
-
-
-def alarms(events: Iterable[Record]) -> list[Alarm]:
-    """One alarm for each incident that was confirmed, in order of time."""
-    stories: dict[str, list[Record]] = defaultdict(list)
-    for event in events:
-        if event["state"] == "confirmed":
-            stories[event["id"]].append(event)
-    found = []
-    for story in stories.values():
-        first = story[0]
-        within = [event for event in story if event["t"] <= first["t"] + DAY_H]
-        found.append(Alarm(first["t"], first, within[-1]))
-    return sorted(found, key=lambda alarm: alarm.t)
-
-
-def same_place(label: Record, truth: Record) -> bool:
-    if truth["kind"] in PROVIDER_SIDE:
-        return bool(label["provider"] == f"p{truth['provider']}")
-    if truth["kind"] in {"sender", "sender_provider"}:
-        return bool(label["sender"] == f"s{truth['sender']}")
-    return True
-
-
-def is_right(label: Record, truth: Record) -> bool:
-    kind = truth["kind"]
-    if label["cause"] not in EXACT[kind] or not same_place(label, truth):
-        return False
-    if kind == "sender_provider" and label["provider"] != f"p{truth['provider']}":
-        return False
-    return kind not in {"provider_feature", "feature"} or label["feature"] == truth["feature"]
-
-
-def _meets(campaign: Record, truth: Record) -> bool:
-    sender, kind = int(campaign["s"][1:]), truth["kind"]
-    if kind in {"provider_feature", "feature"}:
-        return truth["feature"] in campaign["feat"]
-    if kind in {"provider", "provider_region"}:
-        return sender in truth["aff"]
-    if "sender" in truth:
-        return bool(sender == truth["sender"])
-    return kind != "esp" or f"esp:{truth['esp']}" in campaign["feat"]
-
-
-def _one_truth(row: Row, truth: Record, known: list[Alarm], campaigns: list[Record]) -> None:
+def _found(case: Case, truth: Record) -> Record:
+    """Whether and when *truth* was found, and whether it was named rightly."""
     mine = [
         alarm
-        for alarm in known
+        for alarm in case.alarms
         if alarm.first["cause"] in FAMILY[truth["kind"]]
         and same_place(alarm.first, truth)
         and truth["t0"] <= alarm.t <= truth["t1"] + DAY_H
     ]
-    row.found.append(bool(mine))
-    row.again += max(0, len(mine) - 1)
     if not mine:
-        return
-    alarm = mine[0]
-    met = (c for c in campaigns if truth["t0"] <= c["t"] <= alarm.t)
-    row.hours.append(alarm.t - truth["t0"])
-    row.campaigns.append(sum(_meets(campaign, truth) for campaign in met))
-    row.right.append(is_right(alarm.settled, truth))
-    stated = alarm.settled["posterior"].get(alarm.settled["cause"])
-    if stated is not None:
-        row.stated.append(stated)
+        return {"found": False, "again": 0}
+    label = mine[0].settled
+    return {
+        "found": True,
+        "again": len(mine) - 1,
+        "hours": mine[0].t - truth["t0"],
+        "campaigns": met(case, truth, mine[0].t),
+        "right": is_right(label, truth),
+        "accepted": is_accepted(label, truth),
+        "stated": label["posterior"].get(label["cause"]),
+    }
 
 
-def _blamed(alarm: Alarm, truths: list[Record], nuisances: list[Record]) -> bool:
+def _blamed(case: Case, alarm: Alarm) -> bool:
     """Is a sender blamed for what a provider did to it?"""
     label = alarm.settled
-    own = {f"s{truth['sender']}" for truth in truths if "sender" in truth}
+    own = {f"s{truth['sender']}" for truth in case.truths if "sender" in truth}
     if label["cause"] not in {"sender", "sender_at_provider"} or label["sender"] in own:
         return False
-    side = [truth for truth in truths if truth["kind"] in PROVIDER_SIDE]
-    return any(t["t0"] + DAY_H <= alarm.t <= t["t1"] for t in side) and not any(
+    side = [truth for truth in case.truths if truth["kind"] in PROVIDER_SIDE]
+    began = any(t["t0"] + DAY_H <= alarm.t <= t["t1"] for t in side)
+    return began and not _in_trouble(case, alarm, label)
+
+
+def _in_trouble(case: Case, alarm: Alarm, label: Record) -> bool:
+    """Had the sender trouble of its own?"""
+    return any(
         label["sender"] == f"s{n['sender']}" and n["t0"] <= alarm.t <= n["t1"] + 7 * DAY_H
-        for n in nuisances
+        for n in case.nuisances
     )
 
 
-def _one_run(row: Row, folder: Path, name: str) -> None:
-    stream = read(folder / f"{name}.obs.jsonl")
-    _, *rest = read(folder / f"{name}.truth.jsonl")
-    truths = [record for record in rest if record["type"] == "cause"]
-    nuisances = [record for record in rest if record["type"] == "nuisance"]
-    start, end = stream[0]["evaluate_from"], max(r["t"] for r in stream if "t" in r)
-    campaigns = [record for record in stream if record["type"] == "campaign"]
-    known = [a for a in alarms(read(folder / f"{name}.incidents.jsonl")) if a.t >= start]
-    row.days.append((end - start) / DAY_H)
-    for truth in truths:
-        _one_truth(row, truth, known, campaigns)
-    side = [truth for truth in truths if truth["kind"] in PROVIDER_SIDE]
-    for alarm in known:
-        label = alarm.first
-        if label["cause"] in PROVIDER:
-            row.false += not any(same_place(label, t) and t["t0"] <= alarm.t for t in side)
-        common = label["cause"] in COMMON and label["sender"] is None
-        row.names += common and not any(label["cause"] in FAMILY[t["kind"]] for t in truths)
-        row.blamed += _blamed(alarm, truths, nuisances)
+def _is_false(case: Case, alarm: Alarm) -> bool:
+    """Is a provider accused of which no trouble has begun?"""
+    side = [truth for truth in case.truths if truth["kind"] in PROVIDER_SIDE]
+    accused = alarm.first["cause"] in PROVIDER
+    return accused and not any(same_place(alarm.first, t) and t["t0"] <= alarm.t for t in side)
+
+
+def _is_name(case: Case, alarm: Alarm) -> bool:
+    """Is a common cause named that is not there?"""
+    label = alarm.first
+    if label["cause"] not in COMMON or _in_trouble(case, alarm, label):
+        return False
+    return not any(label["cause"] in FAMILY[t["kind"]] for t in case.truths)
+
+
+def _is_so(case: Case, alarm: Alarm, label: Record) -> bool:
+    """Was what *label* says the case, as a scenario's trouble or as a nuisance?"""
+    if not alarm.is_worse:
+        return False
+    if any(is_accepted(label, t) and t["t0"] <= alarm.t <= t["t1"] + DAY_H for t in case.truths):
+        return True
+    if label["cause"] == "seed":
+        names = {f"p{b['provider']}-{b['mailbox']:02d}" for b in case.broken if b["t0"] <= alarm.t}
+        return label["seed"] in names
+    return any(
+        label["cause"] == ("sender" if n["provider"] < 0 else "sender_at_provider")
+        and label["sender"] == f"s{n['sender']}"
+        and label["provider"] == (None if n["provider"] < 0 else f"p{n['provider']}")
+        and n["t0"] <= alarm.t <= n["t1"] + 7 * DAY_H
+        for n in case.nuisances
+    )
+
+
+def _stated(case: Case, alarm: Alarm) -> Record:
+    """How sure the cause was, at the alarm and as last said within a day; and was it so?"""
+    told = {"t": alarm.t, "cause": alarm.first["cause"]}
+    for name, label in (("first", alarm.first), ("settled", alarm.settled)):
+        said = label["posterior"].get(label["cause"])
+        told[name] = {"cause": label["cause"], "p": said, "so": _is_so(case, alarm, label)}
+    return told
+
+
+def _figures(case: Case) -> Record:
+    """What every table counts."""
+    return {
+        "truths": [_found(case, truth) for truth in case.truths],
+        "false": sum(_is_false(case, alarm) for alarm in case.alarms),
+        "names": sum(_is_name(case, alarm) for alarm in case.alarms),
+        "blamed": sum(_blamed(case, alarm) for alarm in case.alarms),
+    }
+
+
+def worse_only(case: Case) -> Record:
+    """The same where an alarm of "better" finds nothing, and is false against a provider."""
+    worse = [alarm for alarm in case.alarms if alarm.is_worse]
+    better = [a for a in case.alarms if not a.is_worse and a.first["cause"] in PROVIDER]
+    figures = _figures(case.with_alarms(worse))
+    return figures | {"false": figures["false"] + len(better)}
+
+
+def score_run(stream: list[Record], truth: list[Record], events: Iterable[Record]) -> Record:
+    """All figures of one run, as JSON can hold them; what was never found has no hours."""
+    case = case_of(stream, truth, events)
+    return {
+        "scenario": case.head["scenario"],
+        "seed": case.head["seed"],
+        "days": case.days,
+        "providers": len(case.head["providers"]),
+        **_figures(case),
+        "worse": worse_only(case),
+        "alarms": [_stated(case, alarm) for alarm in case.alarms],
+        "genie": [_genie(stream, case, t) for t in case.truths if t["kind"] in PROVIDER_SIDE],
+        "met": [met(case, truth, truth["t1"]) for truth in case.truths],
+    }
+
+
+def _genie(stream: list[Record], case: Case, truth: Record) -> Record:
+    at = genie.alarm(stream, truth)
+    if math.isinf(at):
+        return {}
+    return {"hours": at - truth["t0"], "campaigns": met(case, truth, at)}
 
 
 def score(folder: Path) -> dict[str, dict[str, Any]]:
     """The figures of each scenario of which *folder* holds finished runs."""
-    rows: dict[str, Row] = defaultdict(Row)
+    runs = []
     for path in sorted(folder.glob("*.incidents.jsonl")):
         name = path.name.removesuffix(".incidents.jsonl")
-        scenario = read(folder / f"{name}.truth.jsonl")[0]["scenario"]
-        _one_run(rows[scenario], folder, name)
+        files = (read(folder / f"{name}.{kind}.jsonl") for kind in ("obs", "truth", "incidents"))
+        runs.append(score_run(*files))
+    return table(runs)
+
+
+def table(runs: Iterable[Record]) -> dict[str, dict[str, Any]]:
+    """The figures of each scenario of which there are *runs*."""
+    rows: dict[str, list[Record]] = defaultdict(list)
+    for run in runs:
+        rows[run["scenario"]].append(run)
     return {scenario: _summary(row) for scenario, row in sorted(rows.items())}
 
 
-def _summary(row: Row) -> dict[str, Any]:
+def _summary(row: list[Record]) -> dict[str, Any]:
     def mean(values: Iterable[float]) -> float | None:
         known = list(values)
         return round(statistics.fmean(known), 3) if known else None
@@ -190,30 +197,32 @@ def _summary(row: Row) -> dict[str, Any]:
         known = sorted(values)
         return round(known[min(len(known) - 1, int(q * len(known)))], 2) if known else None
 
-    years = sum(row.days) / 365
+    years = sum(run["days"] for run in row) / 365
+    truths = [truth for run in row for truth in run["truths"]]
+    found = [truth for truth in truths if truth["found"]]
     return {
-        "runs": len(row.days),
-        "found": mean(row.found),
-        "hours_p50": quantile(row.hours, 0.5),
-        "hours_p95": quantile(row.hours, 0.95),
-        "campaigns_p50": quantile(row.campaigns, 0.5),
-        "cause_ok": mean(row.right),
-        "posterior_said": mean(row.stated),
-        "false_per_year": round(row.false / years, 2) if years else None,
-        "false": row.false,
-        "again": row.again,
-        "blamed": row.blamed,
-        "names": row.names,
+        "runs": len(row),
+        "found": mean(truth["found"] for truth in truths),
+        "hours_p50": quantile((truth["hours"] for truth in found), 0.5),
+        "hours_p95": quantile((truth["hours"] for truth in found), 0.95),
+        "campaigns_p50": quantile((truth["campaigns"] for truth in found), 0.5),
+        "cause_ok": mean(truth["right"] for truth in found),
+        "posterior_said": mean(t["stated"] for t in found if t["stated"] is not None),
+        "false_per_year": round(sum(r["false"] for r in row) / years, 2) if years else None,
+        "false": sum(run["false"] for run in row),
+        "again": sum(truth["again"] for truth in truths),
+        "blamed": sum(run["blamed"] for run in row),
+        "names": sum(run["names"] for run in row),
     }
 
 
 def show(table: dict[str, dict[str, Any]]) -> str:
     """The table as lines of text."""
     keys = list(next(iter(table.values()), {}))
-    lines = ["scenario".ljust(16) + "".join(key.rjust(15) for key in keys)]
+    lines = ["scenario".ljust(20) + "".join(key.rjust(15) for key in keys)]
     for name, row in table.items():
         cells = ("-" if row[key] is None else str(row[key]) for key in keys)
-        lines.append(name.ljust(16) + "".join(cell.rjust(15) for cell in cells))
+        lines.append(name.ljust(20) + "".join(cell.rjust(15) for cell in cells))
     return "\n".join(lines)
 
 

@@ -18,8 +18,16 @@ from numpy.typing import NDArray
 from benchmarks.judge import documented, scenarios
 from benchmarks.judge import world as w
 from benchmarks.judge.scenarios import SCENARIOS, Truth
-from benchmarks.judge.world import LATE, MISSING, QUARANTINE, REJECTED, SPAM
-from benchmarks.judge.world import Floats, Generator, Settings
+from benchmarks.judge.world import (
+    LATE,
+    MISSING,
+    QUARANTINE,
+    REJECTED,
+    SPAM,
+    Floats,
+    Generator,
+    Settings,
+)
 
 SEEN_AS = [*w.PLACES, "missing"]  # at the first check
 Bools = NDArray[np.bool_]

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from benchmarks.judge import rivals
-from benchmarks.judge.score import alarms, is_right
+from benchmarks.judge.labels import alarms, is_right
 from benchmarks.judge.simulate import records, simulate
 from benchmarks.judge.world import Settings
 
