@@ -1,124 +1,99 @@
-"""Measures the judge on simulated streams, beside four usual detectors.
+"""Measures the judge on simulated streams, beside five usual detectors.
 
     python -m benchmarks.judge                  # every scenario, 40 runs each: hours
-    python -m benchmarks.judge --runs 5 --scenarios provider_wide,slow
-    python -m benchmarks.judge --quick          # two short runs: only that it works
+    python -m benchmarks.judge --runs 5 --scenarios provider_wide,MO255463
+    python -m benchmarks.judge --runs 40 --headline-runs 100 --incident-runs 20 \\
+        --control-senders 4 --report figures.md
+    python -m benchmarks.judge --quick          # three short runs: only that it works
 
 Each run is one process; --jobs of them run at once. A finished run is kept in --dir and not
 run again, so that the benchmark may be stopped and started: delete the directory after a
-change of the judge. `found`, `hours` and the rest are told in score.py. The rivals' lines
-are set on the quiet runs of the directory to the rate that the judge is asked for.
+change of the judge. One run of each scenario is made after the other, so that a benchmark
+cut short is even. What is counted is told in score.py, documented incidents in
+incidents.toml, the bound in genie.py. The rivals' lines are set on the runs of null_drift
+to the rate that the judge is asked for.
 """
 
 import argparse
-import json
 import tempfile
-import time
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from benchmarks.judge import rivals, score
-from benchmarks.judge.simulate import SCENARIOS, records, simulate, truths
+from benchmarks.judge import documented, report
+from benchmarks.judge.runs import Job, in_turn, play_all
+from benchmarks.judge.scenarios import SCENARIOS
 from benchmarks.judge.world import Settings
-from monitor.judge.judge import Judge
-from monitor.judge.stream import Replay
 
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    scenario: str
-    seed: int
-    folder: Path
-    settings: Settings
-    rate: float  # false alarms a year
-
-    @property
-    def name(self) -> str:
-        return f"{self.scenario}-{self.seed}"
-
-    def path(self, kind: str) -> Path:
-        return self.folder / f"{self.name}.{kind}.jsonl"
-
-
-def _write(path: Path, lines: Iterable[dict[str, Any]]) -> None:
-    """Write all lines or, if it is stopped, no file."""
-    part = path.with_suffix(".part")
-    with part.open("w") as file:
-        file.writelines(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
-    part.rename(path)
-
-
-def play(job: Job) -> tuple[str, float, int]:
-    """Simulate and judge one run; return its name, CPU seconds and seed results."""
-    run = simulate(job.scenario, job.seed, job.settings)
-    stream = list(records(run))
-    _write(job.path("obs"), stream)
-    _write(job.path("truth"), truths(run))
-    replay = Replay(Judge(false_alarms_per_year=job.rate))
-    before = time.process_time()
-    told = [event for record in stream for event in replay.take(record)]
-    seconds = time.process_time() - before
-    _write(job.path("incidents"), told)
-    looks = 1 + len((2.0, 8.0, 24.0))
-    return job.name, seconds, looks * int(run.asked.sum())
-
-
-def _run(jobs: list[Job], at_once: int) -> None:
-    waiting = [job for job in jobs if not job.path("incidents").exists()]
-    print(f"{len(jobs)} runs, {len(jobs) - len(waiting)} of them finished before", flush=True)
-    seconds, seen = 0.0, 0
-    with ProcessPoolExecutor(at_once) as pool:
-        for name, spent, results in pool.map(play, waiting):
-            seconds, seen = seconds + spent, seen + results
-            print(f"  {name}: {spent:.1f} s", flush=True)
-    if seconds:
-        print(f"{seen / seconds:,.0f} seed results a second, every look counted")
-
-
-def _rivals(jobs: list[Job]) -> None:
-    """Print the rivals' tables: their lines first, from the quiet runs."""
-    drift = [job for job in jobs if job.scenario == "null_drift"]
-    years = sum(job.settings.days - job.settings.burn for job in drift) / 365
-    for name, make in rivals.RIVALS.items():
-        quiet = [list(rivals.scores(score.read(job.path("obs")), make)) for job in drift]
-        most = max(1, round(jobs[0].rate * years))  # few quiet runs favour the rivals
-        line = rivals.line_for(quiet, most) if quiet else float("inf")
-        with tempfile.TemporaryDirectory() as folder:
-            for job in jobs:
-                told = rivals.scores(score.read(job.path("obs")), make)
-                _write(Path(folder) / job.path("incidents").name, rivals.events(told, line))
-                for kind in ("obs", "truth"):
-                    (Path(folder) / job.path(kind).name).symlink_to(job.path(kind).resolve())
-            print(f"\n{name}, line {line:.3f} from {len(drift)} quiet runs")
-            print(score.show(score.score(Path(folder))))
+HEADLINES = ("provider_wide", "provider_url", "zap_delayed")
+WITH_CONTROLS = ("null_drift", "provider_wide", "provider_url")
+QUICK = ("provider_wide", "null_drift", "MO255463")
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="two short runs")
-    parser.add_argument("--runs", type=int, default=40, help="of each scenario")
-    parser.add_argument("--first-seed", type=int, default=50_000)
-    parser.add_argument("--scenarios", default=",".join(SCENARIOS))
-    parser.add_argument("--jobs", type=int, default=2, help="processes at once")
-    parser.add_argument("--dir", type=Path, default=Path("var/benchmarks-judge"))
-    parser.add_argument("--false-alarms-per-year", type=float, default=6.0)
-    parser.add_argument("--without-rivals", action="store_true")
+    add = parser.add_argument
+    add("--quick", action="store_true", help="three short runs")
+    add("--runs", type=int, default=40, help="of each scenario")
+    add("--headline-runs", type=int, help=f"of {', '.join(HEADLINES)}")
+    add("--incident-runs", type=int, help="of each documented incident")
+    add("--first-seed", type=int, default=50_000)
+    add("--scenarios", default=",".join((*SCENARIOS, *documented.cases())))
+    add("--control-senders", type=int, default=0, help="run some scenarios with so many, too")
+    add("--control-runs", type=int, help="of each of them")
+    add("--controls-wear", action="store_true", help="control senders lose reputation, too")
+    add("--jobs", type=int, default=2, help="processes at once")
+    add("--dir", type=Path, default=Path("var/benchmarks-judge"))
+    add("--false-alarms-per-year", type=float, default=6.0)
+    add("--without-rivals", action="store_true")
+    add("--finished", action="store_true", help="run nothing: tables of what is there")
+    add("--report", type=Path, help="write the tables to this file as well")
     return parser.parse_args()
 
 
-def _jobs(arguments: argparse.Namespace, folder: Path) -> list[Job]:
+def _runs_of(scenario: str, arguments: argparse.Namespace) -> int:
+    special = None
+    if scenario in HEADLINES:
+        special = arguments.headline_runs
+    elif scenario in documented.cases():
+        special = arguments.incident_runs
+    return int(arguments.runs if special is None else special)
+
+
+def _jobs(arguments: argparse.Namespace, folder: Path) -> list[list[Job]]:
+    """The runs of each scenario."""
     rate = arguments.false_alarms_per_year
     if arguments.quick:
         short = Settings(days=8.0, burn=4.0)
-        return [Job(name, 1, folder, short, rate) for name in ("provider_wide", "null_drift")]
-    seeds = range(arguments.first_seed, arguments.first_seed + arguments.runs)
-    names = arguments.scenarios.split(",")
-    return [Job(name, seed, folder, Settings(), rate) for name in names for seed in seeds]
+        return [[Job(name, 1, folder, short, rate)] for name in QUICK]
+    first = arguments.first_seed
+    return [
+        [
+            Job(name, seed, folder, Settings(), rate)
+            for seed in range(first, first + _runs_of(name, arguments))
+        ]
+        for name in arguments.scenarios.split(",")
+    ]
+
+
+def _with_controls(arguments: argparse.Namespace, groups: Iterable[list[Job]]) -> list[list[Job]]:
+    """The same runs with control senders beside the others, in a directory of their own."""
+    count = arguments.control_senders
+    if not count or arguments.quick:
+        return []
+    steady = not arguments.controls_wear
+    few = arguments.control_runs
+    name = f"controls-{count}{'' if steady else '-worn'}"
+
+    def other(job: Job) -> Job:
+        more = replace(job.settings, S=job.settings.S + count, controls=count)
+        settings = replace(more, controls_steady=steady)
+        return replace(job, folder=job.folder / name, settings=settings)
+
+    some = [group[: arguments.control_runs] for group in groups]
+    return [[other(job) for job in group if job.scenario in WITH_CONTROLS] for group in some]
 
 
 def main() -> None:
@@ -126,12 +101,21 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) if arguments.quick else arguments.dir
         folder.mkdir(parents=True, exist_ok=True)
-        jobs = _jobs(arguments, folder)
-        _run(jobs, arguments.jobs)
-        print(f"\nthe judge, asked for {jobs[0].rate:g} false provider alarms a year")
-        print(score.show(score.score(folder)))
-        if not arguments.without_rivals:
-            _rivals(jobs)
+        groups = _jobs(arguments, folder)
+        order = list(in_turn([*groups, *_with_controls(arguments, groups)]))
+        if arguments.finished:
+            order = [job for job in order if job.figures()]
+        played = list(zip(order, play_all(order, arguments.jobs), strict=True))
+        plain = [(job, run) for job, run in played if not job.settings.controls]
+        text = report.report(
+            *([job for job, _ in plain], [run for _, run in plain]),
+            [r | {"controls": job.settings.controls} for job, r in played if job.settings.controls],
+            with_rivals=not arguments.without_rivals,
+            replayed=report.replay(plain[0][0].path("obs")),
+        )
+    print(f"\n{text}")
+    if arguments.report:
+        arguments.report.write_text(text)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What others do: four usual detectors, each of one provider's pooled share of bad copies.
+"""What others do: five usual detectors, each of one provider's pooled share of bad copies.
 
 Every rival turns a stream into scores of providers; an alarm is a score at its line, and
 the same provider is not told again for three days. The lines are set on quiet runs to the
@@ -10,7 +10,15 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
+
+import numpy as np
+
+try:
+    from river import drift
+except ImportError:  # only ADWIN needs it: pip install "seedwatch[bench]"
+    drift = None
 
 Record = dict[str, Any]
 Told = tuple[float, str, float]  # hour, provider, score
@@ -77,7 +85,7 @@ class Cusum:
 
 
 @dataclass(slots=True)
-class Adwin:
+class OwnAdwin:
     """Adaptive windowing: the clearest rise between two parts of the kept shares.
 
     Source: A. Bifet and R. Gavalda, SIAM Data Mining (2007); here over the last 400
@@ -88,24 +96,80 @@ class Adwin:
 
     def see(self, t: float, bad: int, n: int) -> float:  # noqa: ARG002
         self.kept.append(bad / n)
-        values = list(self.kept)
-        mean = sum(values) / len(values)
-        variance = sum((v - mean) ** 2 for v in values) / len(values) + 1e-4
+        values = np.array(self.kept)
+        total = len(values)
+        sums = np.cumsum(values)
+        variance = float(values.var()) + 1e-4
         best, size = 0.0, 8
-        while size < len(values) - 8:
-            new, old = values[-size:], values[:-size]
-            rise = sum(new) / len(new) - sum(old) / len(old)
-            best = max(best, rise / math.sqrt(variance * (1 / len(new) + 1 / len(old))))
+        while size < total - 8:
+            old = float(sums[-size - 1])
+            rise = (float(sums[-1]) - old) / size - old / (total - size)
+            best = max(best, rise / math.sqrt(variance * (1 / size + 1 / (total - size))))
             size *= 2
         return best
+
+
+@dataclass(slots=True)
+class Adwin:
+    """ADWIN as the package `river` has it, at many settings at once.
+
+    Its setting, delta, is no score. So one detector runs for each of DELTAS, and the score
+    is how strict the strictest is that finds a rise with this cluster: a line is a delta.
+    """
+
+    detectors: list[Any] = field(default_factory=lambda: [_adwin(delta) for delta in DELTAS])
+
+    def see(self, t: float, bad: int, n: int) -> float:  # noqa: ARG002
+        best = 0.0
+        for delta, detector in zip(DELTAS, self.detectors, strict=True):
+            before = detector.estimation
+            detector.update(bad / n)
+            if detector.drift_detected and detector.estimation > before:
+                best = max(best, -math.log10(delta))
+        return best
+
+
+DELTAS = tuple(10 ** (-step / 4) for step in range(1, 25))  # from .56 to 1e-6
+
+
+def _adwin(delta: float) -> Any:  # noqa: ANN401 - a package that may be absent
+    return drift.ADWIN(delta=delta, clock=1)
 
 
 RIVALS: dict[str, Callable[[], Rival]] = {
     "threshold 24 h": Threshold,
     "EWMA": Ewma,
     "CUSUM": Cusum,
-    "ADWIN": Adwin,
+    "windows (own)": OwnAdwin,
 }
+if drift is not None:
+    RIVALS["ADWIN (river)"] = Adwin
+
+
+def save(stream: Iterable[Record], path: Path) -> None:
+    """Keep every rival's scores of one run: columns are time, provider's number, scores."""
+    lines = list(stream)
+    names = lines[0]["providers"]
+    told = {name: list(scores(lines, make)) for name, make in RIVALS.items()}
+    first = told[next(iter(RIVALS))]
+    columns = {name: np.array([score for _, _, score in rows]) for name, rows in told.items()}
+    where = np.array([names.index(provider) for _, provider, _ in first], dtype=np.int16)
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        np.savez_compressed(file, t=np.array([t for t, _, _ in first]), p=where, **columns)
+    part.rename(path)
+
+
+def load(path: Path, providers: list[str]) -> dict[str, list[Told]]:
+    """The scores that `save` has kept, by rival."""
+    with np.load(path) as kept:
+        t, p = kept["t"].tolist(), kept["p"].tolist()
+        places = [providers[number] for number in p]
+        return {
+            name: list(zip(t, places, kept[name].tolist(), strict=True))
+            for name in kept.files
+            if name not in {"t", "p"}
+        }
 
 
 def scores(stream: Iterable[Record], make: Callable[[], Rival]) -> Iterator[Told]:

@@ -45,7 +45,7 @@ from benchmarks.judge.labels import (
 )
 
 
-def _found(case: Case, truth: Record) -> Record:
+def found(case: Case, truth: Record) -> Record:
     """Whether and when *truth* was found, and whether it was named rightly."""
     mine = [
         alarm
@@ -87,7 +87,7 @@ def _in_trouble(case: Case, alarm: Alarm, label: Record) -> bool:
     )
 
 
-def _is_false(case: Case, alarm: Alarm) -> bool:
+def is_false(case: Case, alarm: Alarm) -> bool:
     """Is a provider accused of which no trouble has begun?"""
     side = [truth for truth in case.truths if truth["kind"] in PROVIDER_SIDE]
     accused = alarm.first["cause"] in PROVIDER
@@ -106,11 +106,12 @@ def _is_so(case: Case, alarm: Alarm, label: Record) -> bool:
     """Was what *label* says the case, as a scenario's trouble or as a nuisance?"""
     if not alarm.is_worse:
         return False
+    if label["cause"] == "seed":
+        broken = [*case.broken, *(t for t in case.truths if t["kind"] == "mailbox")]
+        names = [f"p{b['provider']}-{b['mailbox']:02d}" for b in broken if b["t0"] <= alarm.t]
+        return label["seed"] in names
     if any(is_accepted(label, t) and t["t0"] <= alarm.t <= t["t1"] + DAY_H for t in case.truths):
         return True
-    if label["cause"] == "seed":
-        names = {f"p{b['provider']}-{b['mailbox']:02d}" for b in case.broken if b["t0"] <= alarm.t}
-        return label["seed"] in names
     return any(
         label["cause"] == ("sender" if n["provider"] < 0 else "sender_at_provider")
         and label["sender"] == f"s{n['sender']}"
@@ -132,8 +133,8 @@ def _stated(case: Case, alarm: Alarm) -> Record:
 def _figures(case: Case) -> Record:
     """What every table counts."""
     return {
-        "truths": [_found(case, truth) for truth in case.truths],
-        "false": sum(_is_false(case, alarm) for alarm in case.alarms),
+        "truths": [found(case, truth) for truth in case.truths],
+        "false": sum(is_false(case, alarm) for alarm in case.alarms),
         "names": sum(_is_name(case, alarm) for alarm in case.alarms),
         "blamed": sum(_blamed(case, alarm) for alarm in case.alarms),
     }
