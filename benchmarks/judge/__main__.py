@@ -84,7 +84,6 @@ def _with_controls(arguments: argparse.Namespace, groups: Iterable[list[Job]]) -
     if not count or arguments.quick:
         return []
     steady = not arguments.controls_wear
-    few = arguments.control_runs
     name = f"controls-{count}{'' if steady else '-worn'}"
 
     def other(job: Job) -> Job:
