@@ -1,16 +1,17 @@
 """What the judge is told: clusters as they stood at a look, kept in the order of telling."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import func
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, SQLModel, col, select
 
+from monitor.core.campaigns import Outcome
 from monitor.core.observations import Observation
-from monitor.core.placements import Placement
+from monitor.core.placements import LADDER, Placement
 from monitor.store.columns import saved
 from monitor.store.placement_tests import all_out_at
 from monitor.store.tables import (
@@ -21,7 +22,9 @@ from monitor.store.tables import (
 from monitor.store.verdict_tables import ObservationRow
 
 # Whole tests are read at once, so these queries go without the ORM.
-COPY, SEED, SIGHTING = (SQLModel.metadata.tables[name] for name in ("copy", "seed", "sighting"))
+COPY, HANDOVER, SEED, SIGHTING = (
+    SQLModel.metadata.tables[name] for name in ("copy", "handover", "seed", "sighting")
+)
 ORDER_LOCK = 7_315_022  # any number, as long as every Seedwatch uses the same
 
 
@@ -29,12 +32,30 @@ ORDER_LOCK = 7_315_022  # any number, as long as every Seedwatch uses the same
 class _Cluster:
     placements: dict[str, Placement] = field(default_factory=dict)
     regions: dict[str, str] = field(default_factory=dict)
+    was_seen: bool = False  # some mailbox could be read, whatever was in it
+    is_unseen: bool = False  # some mailbox, with a copy that was taken, could not
+
+    @property
+    def tells(self) -> bool:
+        """Is there anything to tell: what became of a copy, or that no mailbox can be read?"""
+        is_blind = self.is_unseen and not self.was_seen
+        return is_blind or any(p.is_decided for p in self.placements.values())
+
+
+class _Latest(NamedTuple):
+    """The latest telling sighting of a copy."""
+
+    looked_at: datetime
+    placement: Placement
+    contaminated: bool
 
 
 def observe(session: Session, test_id: int, *, now: datetime) -> list[ObservationRow]:
     """Write down how every cluster of a test stands; return the new rows.
 
-    A cluster of which nothing is decided yet says nothing, and is left for a later look.
+    A cluster of which nothing is decided yet says nothing, and is left for a later look,
+    unless none of its mailboxes can be read: so the judge learns that we cannot see. Once a
+    cluster was told, it is told at every look, so that it is known to be seen again.
     Contaminated copies are left out: the mailbox's own lists placed them, not the filter.
     """
     test, sender = session.exec(
@@ -46,10 +67,10 @@ def observe(session: Session, test_id: int, *, now: datetime) -> list[Observatio
     _queue_up(session)
     looks = _looks_so_far(session, test_id)
     new = []
-    for provider, cluster in sorted(_clusters(session, test_id).items()):
-        if not any(p.is_decided for p in cluster.placements.values()):
-            continue
+    for provider, cluster in sorted(_clusters(session, test).items()):
         look = looks.get(provider, 0)
+        if not (look or cluster.tells):
+            continue
         row = ObservationRow(
             key=f"{test.uid}:{provider}:{look}",
             test_id=test_id,
@@ -101,39 +122,71 @@ def _looks_so_far(session: Session, test_id: int) -> dict[str, int]:
     return dict(rows)
 
 
-def _clusters(session: Session, test_id: int) -> dict[str, _Cluster]:
+def _clusters(session: Session, test: TestRow) -> dict[str, _Cluster]:
     clusters: dict[str, _Cluster] = {}
-    latest = _latest_placements(session, test_id)
+    latest = _latest_sightings(session, saved(test.id))
+    unseen = _unseen(session, test, latest)
     copies = session.execute(
         sql_select(COPY.c.id, COPY.c.provider, SEED.c.address, SEED.c.region)
         .join(SEED, SEED.c.id == COPY.c.seed_id)
-        .where(COPY.c.test_id == test_id)
+        .where(COPY.c.test_id == test.id)
         .order_by(SEED.c.address)
     )
     for copy_id, provider, address, region in copies:
-        placement, contaminated = latest.get(copy_id, (Placement.PENDING, False))
-        if contaminated:
-            continue
+        seen = latest.get(copy_id)
         cluster = clusters.setdefault(provider, _Cluster())
-        cluster.placements[address] = placement
+        cluster.was_seen |= seen is not None and seen.placement is not Placement.UNKNOWN
+        cluster.is_unseen |= copy_id in unseen
+        if seen is not None and seen.contaminated:
+            continue
+        cluster.placements[address] = Placement.PENDING if seen is None else seen.placement
         if region:
             cluster.regions[address] = region
     return clusters
 
 
-def _latest_placements(session: Session, test_id: int) -> dict[int, tuple[Placement, bool]]:
-    """The latest telling placement of each copy; `unknown` only where nothing else was seen."""
-    found: dict[int, tuple[Placement, bool]] = {}
+def _latest_sightings(session: Session, test_id: int) -> dict[int, _Latest]:
+    """The latest telling sighting of each copy; a look that failed hides nothing decided."""
+    found: dict[int, _Latest] = {}
     rows = session.execute(
-        sql_select(SIGHTING.c.copy_id, SIGHTING.c.placement, SIGHTING.c.contaminated)
+        sql_select(
+            SIGHTING.c.copy_id,
+            SIGHTING.c.looked_at,
+            SIGHTING.c.placement,
+            SIGHTING.c.contaminated,
+        )
         .join(COPY, COPY.c.id == SIGHTING.c.copy_id)
         .where(COPY.c.test_id == test_id)
         .order_by(SIGHTING.c.looked_at)
     )
-    for copy_id, placement, contaminated in rows:
-        if placement is not Placement.UNKNOWN or copy_id not in found:
-            found[copy_id] = (placement, contaminated)
+    for copy_id, *look in rows:
+        latest = _Latest(*look)
+        known = found.get(copy_id)
+        if latest.placement.is_decided or known is None or not known.placement.is_decided:
+            found[copy_id] = latest
     return found
+
+
+def _unseen(session: Session, test: TestRow, latest: Mapping[int, _Latest]) -> set[int]:
+    """Copies that a server took, and whose mailbox could not be read when they were due.
+
+    A copy that was not sent, or that nobody knows to be sent, is `unknown` too, and says
+    nothing about our sight; nor does one that was given up after its last look.
+    """
+    over = all_out_at(test) + LADDER[-1]
+    unknown = {
+        copy_id
+        for copy_id, look in latest.items()
+        if look.placement is Placement.UNKNOWN and look.looked_at <= over
+    }
+    if not unknown:
+        return unknown
+    taken = session.execute(
+        sql_select(HANDOVER.c.copy_id)
+        .join(COPY, COPY.c.id == HANDOVER.c.copy_id)
+        .where(COPY.c.test_id == test.id, HANDOVER.c.outcome == Outcome.ACCEPTED)
+    )
+    return unknown & set(taken.scalars())
 
 
 def _decode(row: ObservationRow) -> Observation:

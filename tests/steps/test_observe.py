@@ -2,13 +2,16 @@
 
 from datetime import timedelta
 
+import pytest
 from sqlmodel import Session, select
 
+from monitor.core.campaigns import Outcome
 from monitor.core.observations import JUDGED
-from monitor.core.placements import Placement, Sighting
+from monitor.core.placements import LADDER, Placement, Sighting
 from monitor.steps.observe import observe
 from monitor.store import observations, sightings
-from monitor.store.tables import TestRow
+from monitor.store.placement_tests import ENDS_AFTER
+from monitor.store.tables import HandoverRow, TestRow
 from monitor.store.verdict_tables import ObservationRow
 from monitor.store.work_tables import JobRow
 from tests.steps.world import World
@@ -21,6 +24,18 @@ def see(world: World, test: TestRow, *placements: Placement, contaminated: bool 
         for copy, placement in zip(world.copies(test), placements, strict=False)
     ]
     sightings.add(world.session, looks)
+    world.session.commit()
+
+
+def take(world: World, test: TestRow, outcome: Outcome = Outcome.ACCEPTED) -> None:
+    """Let each of the test's copies have been handed over, with this outcome."""
+    now = world.clock.now()
+    world.session.add_all(
+        HandoverRow(
+            copy_id=copy.id or 0, attempt=1, started_at=now, finished_at=now, outcome=outcome
+        )
+        for copy in world.copies(test)
+    )
     world.session.commit()
 
 
@@ -52,6 +67,55 @@ def test_a_cluster_is_told_with_each_seeds_placement(world: World, session: Sess
 def test_a_cluster_of_which_nothing_is_decided_is_not_told(world: World) -> None:
     test = world.new_test()
     see(world, test, Placement.PENDING, Placement.UNKNOWN, Placement.PENDING)
+    assert tell(world, test) == 0
+
+
+def test_a_cluster_whose_mailboxes_cannot_be_read_is_told(world: World, session: Session) -> None:
+    test = world.new_test()
+    take(world, test)
+    see(world, test, *[Placement.PENDING] * 3)
+    world.later(minutes=30)
+    see(world, test, *[Placement.UNKNOWN] * 3)
+    assert tell(world, test) == 1
+    ((_, seen),) = observations.after(session, 0)
+    assert set(seen.placements.values()) == {Placement.UNKNOWN}
+    assert len(jobs_of(session, "judge")) == 1
+
+
+def test_that_the_mailboxes_can_be_read_again_is_told_too(world: World, session: Session) -> None:
+    test = world.new_test()
+    take(world, test)
+    for placement in (Placement.UNKNOWN, Placement.PENDING):
+        see(world, test, *[placement] * 3)
+        tell(world, test)
+        world.later(hours=1)
+    blind, sighted = (seen.placements for _, seen in observations.after(session, 0))
+    assert set(blind.values()) == {Placement.UNKNOWN}
+    assert set(sighted.values()) == {Placement.PENDING}
+
+
+def test_one_mailbox_that_can_be_read_is_enough_to_see_a_provider(world: World) -> None:
+    test = world.new_test()
+    take(world, test)
+    see(world, test, Placement.UNKNOWN, Placement.UNKNOWN, Placement.PENDING)
+    assert tell(world, test) == 0
+
+
+@pytest.mark.parametrize("outcome", [Outcome.UNCERTAIN, Outcome.FAILED, Outcome.DEFERRED])
+def test_what_nobody_knows_to_be_sent_says_nothing_of_our_sight(
+    world: World, outcome: Outcome
+) -> None:
+    test = world.new_test()
+    take(world, test, outcome)
+    see(world, test, *[Placement.UNKNOWN] * 3)
+    assert tell(world, test) == 0
+
+
+def test_what_was_given_up_after_its_last_look_says_nothing_of_our_sight(world: World) -> None:
+    test = world.new_test()
+    take(world, test)
+    world.clock.set(test.send_at + LADDER[-1] + ENDS_AFTER)
+    see(world, test, *[Placement.UNKNOWN] * 3)
     assert tell(world, test) == 0
 
 
