@@ -32,3 +32,10 @@ class Observation:
     features: frozenset[str]
     placements: Mapping[str, Placement]  # seed address -> placement
     regions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """Told in place of an observation: it is later now, and nothing was seen."""
+
+    at: datetime

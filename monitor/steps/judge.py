@@ -12,6 +12,7 @@ from sqlmodel import Session, col
 from monitor.core.clock import Clock
 from monitor.core.errors import AgainLaterError
 from monitor.core.incidents import TOLD, IncidentEvent
+from monitor.core.observations import Observation, TimePassed
 from monitor.judge.judge import Judge
 from monitor.store import incidents, jobs, observations
 from monitor.store.verdict_tables import JudgeStateRow
@@ -42,8 +43,8 @@ class Bench:
         """
         if self.judge is None or self.judged_id != state.judged_id:
             self.judge, known = self._restore(state)
-            for _, seen in observations.after(session, known, until=state.judged_id):
-                self.judge.observe(seen)
+            for _, told in observations.after(session, known, until=state.judged_id):
+                tell(self.judge, told)
             self.judged_id = state.judged_id
         return self.judge
 
@@ -62,6 +63,11 @@ class Bench:
             return self.make(None), 0
 
 
+def tell(sitting: Judge, told: Observation | TimePassed) -> list[IncidentEvent]:
+    """Tell a judge one thing that a row holds; return what it says."""
+    return sitting.tick(told.at) if isinstance(told, TimePassed) else sitting.observe(told)
+
+
 def judge(session: Session, bench: Bench, clock: Clock) -> list[IncidentEvent]:
     """Judge every observation that has not been judged; commits; returns the new events.
 
@@ -74,8 +80,8 @@ def judge(session: Session, bench: Bench, clock: Clock) -> list[IncidentEvent]:
         sitting = bench.sit(session, state)
         bench.judged_id = -1  # until our own commit is certain, this judge is not to be reused
         newest = state.judged_id
-        for newest, seen in observations.after(session, state.judged_id):  # noqa: B007
-            events.extend(sitting.observe(seen))
+        for newest, told in observations.after(session, state.judged_id):  # noqa: B007
+            events.extend(tell(sitting, told))
         _write(session, events, clock)
         _advance(session, state, newest, sitting, clock)
         session.commit()

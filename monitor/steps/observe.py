@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from monitor.core.observations import JUDGED
-from monitor.store import jobs, observations, placement_tests
+from monitor.store import incidents, jobs, observations, placement_tests
 from monitor.store.tables import TestRow
 
 
@@ -31,6 +31,18 @@ def observe(session: Session, *, test_id: int, look: int, now: datetime) -> int:
             due_at=max(now, placement_tests.all_out_at(test) + JUDGED[look + 1]),
         )
     return len(rows)
+
+
+def pass_time(session: Session, *, now: datetime) -> bool:
+    """Tell the judge that it is later, if some incident is open; return whether it is told.
+
+    Without mail nobody else would: an incident that has ended must close all the same.
+    """
+    if not incidents.is_any_open(session):
+        return False
+    observations.pass_time(session, now=now)
+    _wake_judge(session, now)
+    return True
 
 
 def _wake_judge(session: Session, now: datetime) -> None:

@@ -15,6 +15,7 @@ from monitor.core.incidents import (
     Evidence,
     Incident,
     IncidentEvent,
+    State,
     Tally,
     fold,
 )
@@ -68,6 +69,21 @@ def all_incidents(session: Session) -> list[Incident]:
         fold(decode(row) for row in story) for _, story in groupby(rows, lambda r: r.incident)
     )
     return sorted(stories, key=lambda i: (i.opened_at, i.id), reverse=True)
+
+
+def is_any_open(session: Session) -> bool:
+    """Has any incident not been closed yet?"""
+    newest = (
+        select(IncidentEventRow.incident, func.max(IncidentEventRow.seq).label("seq"))
+        .group_by(IncidentEventRow.incident)
+        .subquery()
+    )
+    is_newest = (col(IncidentEventRow.incident) == newest.c.incident) & (
+        col(IncidentEventRow.seq) == newest.c.seq
+    )
+    rows = select(IncidentEventRow.id).join(newest, is_newest)
+    rows = rows.where(col(IncidentEventRow.state) != State.CLOSED)
+    return session.exec(rows.limit(1)).first() is not None
 
 
 def decode(row: IncidentEventRow) -> IncidentEvent:

@@ -10,10 +10,11 @@ from sqlalchemy import select as sql_select
 from sqlmodel import Session, SQLModel, col, select
 
 from monitor.core.campaigns import Outcome
-from monitor.core.observations import Observation
+from monitor.core.observations import Observation, TimePassed
 from monitor.core.placements import LADDER, Placement
 from monitor.store.columns import saved
 from monitor.store.placement_tests import all_out_at
+from monitor.store.rows import insert_once
 from monitor.store.tables import (
     CampaignRow,
     SenderRow,
@@ -92,6 +93,16 @@ def observe(session: Session, test_id: int, *, now: datetime) -> list[Observatio
     return new
 
 
+def pass_time(session: Session, *, now: datetime) -> None:
+    """Write down that it is later now; within one minute once, whoever asks.
+
+    It is a row among the observations, so that the judge's state follows from the rows.
+    """
+    _queue_up(session)
+    row = {"key": f"time:{now:%Y%m%dT%H%M}", "provider": "", "look": 0, "at": now, "body": {}}
+    insert_once(session, ObservationRow, [row])
+
+
 def _queue_up(session: Session) -> None:
     """Let observations be committed in the order of their ids, as the judge reads them.
 
@@ -104,13 +115,13 @@ def _queue_up(session: Session) -> None:
 
 def after(
     session: Session, observation_id: int, *, until: int | None = None
-) -> Iterator[tuple[int, Observation]]:
-    """Yield (row id, observation) above *observation_id*, in the order of telling."""
+) -> Iterator[tuple[int, Observation | TimePassed]]:
+    """Yield (row id, what the judge was told) above *observation_id*, in the order of telling."""
     query = select(ObservationRow).where(col(ObservationRow.id) > observation_id)
     if until is not None:
         query = query.where(col(ObservationRow.id) <= until)
     for row in session.exec(query.order_by(col(ObservationRow.id))):
-        yield saved(row.id), _decode(row)
+        yield saved(row.id), TimePassed(row.at) if row.test_id is None else _decode(row)
 
 
 def _looks_so_far(session: Session, test_id: int) -> dict[str, int]:

@@ -11,13 +11,16 @@ from monitor.store.columns import json_column, words
 
 
 class ObservationRow(SQLModel, table=True):
-    """What the judge was told, in the order in which it was told."""
+    """What the judge was told, in the order in which it was told.
+
+    Without a test, it was told nothing but the time.
+    """
 
     __tablename__ = "observation"
 
     id: int | None = Field(default=None, primary_key=True)
     key: str = Field(unique=True, max_length=200)
-    test_id: int = Field(foreign_key="placement_test.id", index=True)
+    test_id: int | None = Field(foreign_key="placement_test.id", index=True)
     provider: str = Field(max_length=64)
     look: int
     at: datetime = Field(index=True)

@@ -15,6 +15,7 @@ from monitor.wiring.heartbeat import heartbeat_plan
 from monitor.wiring.house import House
 
 FORGET = Plan("forget", "daily 03:30")
+PASS_TIME = Plan("pass_time", "every 1h")
 LISTEN = Plan("listen", "every 15m")
 
 
@@ -74,6 +75,7 @@ def _plans(
 ) -> Iterator[tuple[str, Plan | None]]:
     """Each schedule of the routine; None for one that is not wanted now."""
     yield "forget old headers", FORGET
+    yield "close quiet incidents", PASS_TIME
     yield "read advisories", LISTEN if house.edges.feeds else None
     wanted = house.settings.heartbeat.enabled
     yield HEARTBEAT, heartbeat_plan(session, owner, house.settings) if wanted else None

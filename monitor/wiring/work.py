@@ -18,7 +18,7 @@ from monitor.steps.end import end
 from monitor.steps.forget import forget
 from monitor.steps.judge import judge
 from monitor.steps.listen import listen
-from monitor.steps.observe import observe
+from monitor.steps.observe import observe, pass_time
 from monitor.steps.read import ReadingRules, read
 from monitor.steps.send import Outside, send
 from monitor.steps.start import start
@@ -41,6 +41,7 @@ def handlers(house: "House") -> Mapping[str, Handler]:
         "look": partial(_look, house),
         "check": partial(_check, house),
         "observe": partial(_observe, house),
+        "pass_time": partial(_pass_time, house),
         "judge": partial(_judge, house),
         "warn": partial(_warn, house),
         "tell": partial(_tell, house),
@@ -127,6 +128,11 @@ def _check(house: "House", session: Session, job: Job) -> None:
 
 def _observe(house: "House", session: Session, job: Job) -> None:
     observe(session, test_id=job.args["test"], look=job.args["look"], now=house.clock.now())
+
+
+def _pass_time(house: "House", session: Session, job: Job) -> None:
+    del job
+    pass_time(session, now=house.clock.now())
 
 
 def _judge(house: "House", session: Session, job: Job) -> None:

@@ -1,6 +1,7 @@
 """The judge is fed once, in order, and restarts exactly."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from monitor.core.errors import AgainLaterError
 from monitor.core.incidents import IncidentEvent, State
 from monitor.core.observations import Observation
 from monitor.steps.judge import Bench, judge
-from monitor.store import incidents
+from monitor.store import incidents, observations
 from monitor.store.verdict_tables import IncidentEventRow, JudgeStateRow, ObservationRow
 from monitor.store.work_tables import JobRow
 from tests.steps.stories import event
@@ -28,6 +29,10 @@ class Counting:
         self.seen.append(seen.id)
         state = {3: State.SUSPECTED, 5: State.CONFIRMED}.get(len(self.seen))
         return [event(seen.at, state=state)] if state else []
+
+    def tick(self, now: datetime) -> list[IncidentEvent]:
+        self.seen.append(f"{now:%H:%M}")
+        return []
 
     def snapshot(self) -> dict[str, Any]:
         return {"seen": self.seen}
@@ -90,6 +95,17 @@ def test_a_restarted_judge_goes_on_where_it_was_and_repeats_no_event(
     assert states(session) == [State.SUSPECTED, State.CONFIRMED]
     assert isinstance(restarted.judge, Counting)
     assert restarted.judge.seen == [f"o{n}" for n in range(8)]
+
+
+def test_time_that_passed_is_replayed_where_it_was_told(world: World, session: Session) -> None:
+    put_observations(world, 2)
+    observations.pass_time(session, now=world.clock.now())
+    judge(session, bench(), world.clock)
+    put_observations(world, 1)
+    restarted = bench()
+    judge(session, restarted, world.clock)
+    assert isinstance(restarted.judge, Counting)
+    assert restarted.judge.seen == ["o0", "o1", f"{world.clock.now():%H:%M}", "o3"]
 
 
 def test_a_snapshot_stands_in_for_the_observations_before_it(

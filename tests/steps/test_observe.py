@@ -6,14 +6,16 @@ import pytest
 from sqlmodel import Session, select
 
 from monitor.core.campaigns import Outcome
-from monitor.core.observations import JUDGED
+from monitor.core.incidents import State
+from monitor.core.observations import JUDGED, Observation, TimePassed
 from monitor.core.placements import LADDER, Placement, Sighting
-from monitor.steps.observe import observe
-from monitor.store import observations, sightings
+from monitor.steps.observe import observe, pass_time
+from monitor.store import incidents, observations, sightings
 from monitor.store.placement_tests import ENDS_AFTER
 from monitor.store.tables import HandoverRow, TestRow
 from monitor.store.verdict_tables import ObservationRow
 from monitor.store.work_tables import JobRow
+from tests.steps.stories import event
 from tests.steps.world import World
 
 
@@ -45,6 +47,11 @@ def tell(world: World, test: TestRow, look: int = 0) -> int:
     return told
 
 
+def told(session: Session) -> list[Observation]:
+    """What the judge is to hear of mail, in order."""
+    return [one for _, one in observations.after(session, 0) if isinstance(one, Observation)]
+
+
 def jobs_of(session: Session, kind: str) -> list[JobRow]:
     return list(session.exec(select(JobRow).where(JobRow.kind == kind)).all())
 
@@ -53,7 +60,7 @@ def test_a_cluster_is_told_with_each_seeds_placement(world: World, session: Sess
     test = world.new_test()
     see(world, test, Placement.INBOX, Placement.SPAM)
     assert tell(world, test) == 1
-    ((_, seen),) = observations.after(session, 0)
+    (seen,) = told(session)
     assert dict(seen.placements) == {
         "seed1@mail.example": Placement.INBOX,
         "seed2@mail.example": Placement.SPAM,
@@ -77,7 +84,7 @@ def test_a_cluster_whose_mailboxes_cannot_be_read_is_told(world: World, session:
     world.later(minutes=30)
     see(world, test, *[Placement.UNKNOWN] * 3)
     assert tell(world, test) == 1
-    ((_, seen),) = observations.after(session, 0)
+    (seen,) = told(session)
     assert set(seen.placements.values()) == {Placement.UNKNOWN}
     assert len(jobs_of(session, "judge")) == 1
 
@@ -89,7 +96,7 @@ def test_that_the_mailboxes_can_be_read_again_is_told_too(world: World, session:
         see(world, test, *[placement] * 3)
         tell(world, test)
         world.later(hours=1)
-    blind, sighted = (seen.placements for _, seen in observations.after(session, 0))
+    blind, sighted = (seen.placements for seen in told(session))
     assert set(blind.values()) == {Placement.UNKNOWN}
     assert set(sighted.values()) == {Placement.PENDING}
 
@@ -127,7 +134,7 @@ def test_the_first_telling_is_look_0_whenever_it_comes(world: World, session: Se
     tell(world, test, look=1)
     world.later(hours=1)
     tell(world, test, look=2)
-    assert [seen.look for _, seen in observations.after(session, 0)] == [0, 1]
+    assert [seen.look for seen in told(session)] == [0, 1]
 
 
 def test_contaminated_copies_are_not_judged(world: World) -> None:
@@ -142,7 +149,7 @@ def test_a_blind_look_does_not_hide_what_was_seen_before(world: World, session: 
     world.later(hours=1)
     see(world, test, Placement.UNKNOWN)
     tell(world, test)
-    ((_, seen),) = observations.after(session, 0)
+    (seen,) = told(session)
     assert seen.placements["seed1@mail.example"] is Placement.INBOX
 
 
@@ -178,3 +185,27 @@ def test_telling_twice_writes_two_looks_never_the_same_one(world: World, session
     tell(world, test)
     keys = [row.key for row in session.exec(select(ObservationRow))]
     assert keys == [f"{test.uid}:gmail:0", f"{test.uid}:gmail:1"]
+
+
+def let_time_pass(world: World) -> list[TimePassed]:
+    """Run the job twice, as after a crash; return what the judge is to hear of it."""
+    for _ in range(2):
+        pass_time(world.session, now=world.clock.now())
+        world.session.commit()
+    rows = observations.after(world.session, 0)
+    return [one for _, one in rows if isinstance(one, TimePassed)]
+
+
+def test_while_an_incident_is_open_the_judge_is_told_that_time_passes(
+    world: World, session: Session
+) -> None:
+    incidents.append(session, event(world.clock.now(), state=State.RECOVERING))
+    assert let_time_pass(world) == [TimePassed(world.clock.now())]
+    assert len(jobs_of(session, "judge")) == 1
+
+
+def test_with_no_incident_open_time_passes_unheard(world: World, session: Session) -> None:
+    for state in (State.CONFIRMED, State.CLOSED):
+        incidents.append(session, event(world.clock.now(), state=state))
+    assert let_time_pass(world) == []
+    assert jobs_of(session, "judge") == []

@@ -122,6 +122,12 @@ class Home:
             )
             session.commit()
 
+    def mail_no_more(self, domain: str) -> None:
+        """Take the sender's campaign off its schedule."""
+        with Session(self.house.engine) as session:
+            schedules.stop(session, _campaign(session, domain).organisation_id, domain)
+            session.commit()
+
     def tell(self, domain: str, reader: str) -> None:
         """Let *reader* have the alerts that concern a sender."""
         with Session(self.house.engine) as session:

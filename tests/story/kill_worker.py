@@ -30,8 +30,9 @@ MOMENTS = {
     "judge": AROUND,
     "warn": AROUND,
     "tell": (*AROUND, *HANDING_OVER),
+    "pass_time": AROUND,
 }
-RARE = {"judge", "warn", "tell"}  # they come when they come
+RARE = {"judge", "warn", "tell", "pass_time"}  # they come when they come
 
 
 @dataclass(frozen=True)

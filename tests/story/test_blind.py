@@ -9,11 +9,14 @@ from sqlmodel import Session, col, select
 
 from monitor.core.clock import ManualClock
 from monitor.core.incidents import Cause, IncidentEvent, State
+from monitor.core.observations import Observation
 from monitor.core.placements import Placement
+from monitor.judge.cases import QUIET_H
 from monitor.lab.lab import Lab
 from monitor.lab.scenario import load_scenario
 from monitor.store import incidents, observations
 from monitor.store.verdict_tables import IncidentEventRow
+from monitor.wiring.routine import put_routine
 from tests.story.home import Home, hosted, settings_at
 from tests.story.relay import relaying
 
@@ -66,12 +69,16 @@ def told(home: Home) -> list[IncidentEvent]:
         return [incidents.decode(row) for row in rows]
 
 
-def test_a_monitor_that_cannot_see_any_mail_says_so_until_it_sees_again(
+def test_a_monitor_that_cannot_see_any_mail_says_so_until_it_sees_again_and_all_is_quiet(
     tmp_path: Path, clock: ManualClock
 ) -> None:
     with mailing(ALL_SHUT, SEEDS, tmp_path, clock) as home:
         began = clock.now()
-        home.live(timedelta(hours=6))
+        put_routine(home.house)
+        home.live(timedelta(hours=3, minutes=15))
+        for domain in SENDERS:
+            home.mail_no_more(domain)
+        home.live(timedelta(hours=QUIET_H + 2))
         events = told(home)
     assert list(dict.fromkeys(event.state for event in events)) == [
         State.CONFIRMED,
@@ -81,6 +88,7 @@ def test_a_monitor_that_cannot_see_any_mail_says_so_until_it_sees_again(
     assert {event.cause for event in events} == {Cause.MONITOR}
     assert {(event.provider, event.sender) for event in events} == {(None, None)}
     assert "cannot see any mail" in events[0].sentence
+    assert events[-1].reason == "It has not come back for twelve hours."
     recovering = next(event for event in events if event.state is State.RECOVERING)
     assert events[0].at < began + UNSEEN_FOR < recovering.at
 
@@ -92,7 +100,9 @@ def test_one_shut_mailbox_and_one_provider_that_cannot_be_read_are_not_the_monit
         home.live(timedelta(hours=2))
         assert told(home) == []
         with Session(home.house.engine) as session:
-            seen = [one for _, one in observations.after(session, 0)]
+            seen = [
+                one for _, one in observations.after(session, 0) if isinstance(one, Observation)
+            ]
     by_provider = {
         provider: {p for one in seen if one.provider == provider for p in one.placements.values()}
         for provider in ("gmx", "outlook", "yahoo")

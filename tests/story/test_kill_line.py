@@ -25,10 +25,12 @@ from monitor.judge.judge import Judge
 from monitor.lab.lab import Lab
 from monitor.lab.scenario import load_scenario
 from monitor.settings import load_settings, write_config
+from monitor.steps.judge import tell
 from monitor.store import observations
 from monitor.store.tables import CopyRow, HandoverRow, RouteRow, SeedRow, SightingRow, TestRow
 from monitor.store.verdict_tables import AlertRow, IncidentEventRow, ObservationRow
 from monitor.store.work_tables import JobRow, JobState
+from monitor.wiring.routine import put_routine
 from tests.story.home import PASSWORD, Home, hosted
 from tests.story.kill_worker import MOMENTS, Worker, dooms
 
@@ -150,6 +152,7 @@ def settle(home: Home, lab: Lab) -> None:
         for number in range(count)
     ]
     home.bring_in(seeds, *SENDERS)
+    put_routine(home.house)
     for sender in SENDERS:
         # The copies of one leave in several parts, each a job that is put by the one before.
         home.mail_regularly(sender, "every 2h", over_s=60 if sender == SENDERS[-1] else 0)
@@ -239,7 +242,8 @@ def test_all_work_was_done_once_and_none_was_given_up(aftermath: Aftermath) -> N
 
 def test_the_judge_was_told_once_per_look(aftermath: Aftermath) -> None:
     told: dict[tuple[int, str], list[ObservationRow]] = defaultdict(list)
-    for row in aftermath.rows(choose(ObservationRow).order_by(col(ObservationRow.id))):
+    seen = choose(ObservationRow).where(col(ObservationRow.test_id).is_not(None))
+    for row in aftermath.rows(seen.order_by(col(ObservationRow.id))):
         told[row.test_id, row.provider].append(row)
     sent = dict(aftermath.rows(choose(TestRow.id, TestRow.send_at)))
     assert {test for test, _ in told} == sent.keys()
@@ -249,10 +253,18 @@ def test_the_judge_was_told_once_per_look(aftermath: Aftermath) -> None:
         assert len({row.at for row in rows}) == len(rows)
 
 
+def test_the_judge_was_told_the_time_once_an_hour(aftermath: Aftermath) -> None:
+    rows = choose(ObservationRow.at).where(col(ObservationRow.test_id).is_(None))
+    told = aftermath.rows(rows.order_by(col(ObservationRow.id)))
+    hours = [at.hour for at in told]  # a worker that died is late by its lease
+    assert hours
+    assert hours == [hours[0] + number for number in range(len(hours))]
+
+
 def test_what_was_judged_is_what_an_undisturbed_judge_says(aftermath: Aftermath) -> None:
     judge = Judge()
     with Session(aftermath.home.house.engine) as session:
-        events = [e for _, seen in observations.after(session, 0) for e in judge.observe(seen)]
+        events = [e for _, told in observations.after(session, 0) for e in tell(judge, told)]
     written = aftermath.rows(choose(IncidentEventRow).order_by(col(IncidentEventRow.id)))
     assert [(e.at, e.incident, e.state, e.cause, e.provider) for e in events] == [
         (e.at, e.incident, e.state, e.cause, e.provider) for e in written

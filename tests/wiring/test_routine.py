@@ -63,6 +63,7 @@ def test_headers_are_forgotten_daily_and_advisories_read_where_there_is_a_tenant
 ) -> None:
     assert schedules(furnish(Heartbeat())) == {
         "forget old headers": ("daily 03:30", True),
+        "close quiet incidents": ("every 1h", True),
         "read advisories": ("every 15m", True),
     }
 
