@@ -11,12 +11,10 @@ from monitor.core.clock import ManualClock
 from monitor.core.incidents import Cause, IncidentEvent, State
 from monitor.core.observations import Observation
 from monitor.core.placements import Placement
-from monitor.judge.cases import QUIET_H
 from monitor.lab.lab import Lab
 from monitor.lab.scenario import load_scenario
 from monitor.store import incidents, observations
 from monitor.store.verdict_tables import IncidentEventRow
-from monitor.wiring.routine import put_routine
 from tests.story.home import Home, hosted, settings_at
 from tests.story.relay import relaying
 
@@ -69,16 +67,15 @@ def told(home: Home) -> list[IncidentEvent]:
         return [incidents.decode(row) for row in rows]
 
 
-def test_a_monitor_that_cannot_see_any_mail_says_so_until_it_sees_again_and_all_is_quiet(
+def test_a_monitor_that_cannot_see_any_mail_says_so_until_it_sees_again(
     tmp_path: Path, clock: ManualClock
 ) -> None:
     with mailing(ALL_SHUT, SEEDS, tmp_path, clock) as home:
         began = clock.now()
-        put_routine(home.house)
         home.live(timedelta(hours=3, minutes=15))
         for domain in SENDERS:
             home.mail_no_more(domain)
-        home.live(timedelta(hours=QUIET_H + 2))
+        home.live(timedelta(hours=5))  # its copies are looked at all the same
         events = told(home)
     assert list(dict.fromkeys(event.state for event in events)) == [
         State.CONFIRMED,
@@ -88,7 +85,6 @@ def test_a_monitor_that_cannot_see_any_mail_says_so_until_it_sees_again_and_all_
     assert {event.cause for event in events} == {Cause.MONITOR}
     assert {(event.provider, event.sender) for event in events} == {(None, None)}
     assert "cannot see any mail" in events[0].sentence
-    assert events[-1].reason == "It has not come back for twelve hours."
     recovering = next(event for event in events if event.state is State.RECOVERING)
     assert events[0].at < began + UNSEEN_FOR < recovering.at
 
