@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError
 
 from monitor.bounded_http import Json
 from monitor.core.errors import BadInputError
-from monitor.senders.esp.watch import Watch, WatchedAdapter
+from monitor.time_limit import TimeLimit, WatchingAdapter
 
 MAX_ANSWER: Final = 256 * 1024
 MAX_TEXT: Final = 1000
@@ -84,7 +84,7 @@ class Line:
     def __init__(self, base_url: str, timeout_s: float) -> None:
         self._base_url = base_url
         self._timeout_s = timeout_s
-        self._watch = Watch()
+        self._limit = TimeLimit()
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -92,7 +92,7 @@ class Line:
             {"User-Agent": "Seedwatch", "Accept": "application/json", "Accept-Encoding": "identity"}
         )
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, WatchedAdapter(self._watch))
+            self._session.mount(scheme, WatchingAdapter(self._limit))
 
     def ask(self, request: Request) -> Answer:
         """Send *request*; all of it, with its answer, may take the time limit once.
@@ -102,9 +102,9 @@ class Line:
         """
         body = _Body(request.body)
         try:
-            with self._watch.limit(self._timeout_s):
+            with self._limit.of(self._timeout_s):
                 answer = self._exchange(request, body)
-            if self._watch.is_over:  # a head that was cut looks like one that ended
+            if self._limit.is_over:  # a head that was cut looks like one that ended
                 raise requests.Timeout
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             raise self._no_answer(error, was_sent=body.is_spent) from error
@@ -112,7 +112,7 @@ class Line:
 
     def close(self) -> None:
         self._session.close()
-        self._watch.close()
+        self._limit.close()
 
     def _exchange(self, request: Request, body: "_Body") -> Answer:
         with self._session.request(
@@ -130,7 +130,7 @@ class Line:
     def _no_answer(self, error: Exception, *, was_sent: bool) -> NoAnswerError:
         """Say what failed by its kind alone: the text of such errors may repeat the request."""
         is_forged = "CERTIFICATE_VERIFY_FAILED" in str(error)
-        is_silent = self._watch.is_over or isinstance(error, requests.Timeout)
+        is_silent = self._limit.is_over or isinstance(error, requests.Timeout)
         what = "no answer in time" if is_silent else f"no answer ({type(error).__name__})"
         if is_forged:
             what = "a certificate that is not its own"
