@@ -17,7 +17,15 @@ from monitor.cli.context import (
     print_json,
     read_bounded,
 )
-from monitor.cli.sending import made_with, sender_of, span, told, write_campaign
+from monitor.cli.sending import (
+    commit_once,
+    made_before,
+    made_with,
+    sender_of,
+    span,
+    told,
+    write_campaign,
+)
 from monitor.core.campaigns import Campaign
 from monitor.core.errors import BadInputError
 from monitor.evidence import mime
@@ -103,8 +111,7 @@ def expect(config: Path, message: Path | None, as_json: bool, **options: object)
     announced = Announced(**options)  # type: ignore[arg-type]
     campaign = _campaign(message, announced)
     with open_house(config) as house, Session(house.engine) as session:
-        said = carry_out(session, house, campaign, announced)
-        session.commit()
+        said = commit_once(session, lambda: carry_out(session, house, campaign, announced))
     if as_json:
         print_json(said)
     else:
@@ -147,7 +154,7 @@ def carry_out(
     alert_to = tuple(mime.check_address("--alert-to", one) for one in announced.alert_to)
     owner = organisation_id(session)
     if announced.key and (earlier := made_with(session, owner, announced.key)) is not None:
-        return told(house, earlier, f"Test {earlier.uid} was made with this key before.")
+        return made_before(session, house, earlier)
     newest = seeds.newest_list(session, owner, announced.list_name)
     sender = sender_of(session, owner, campaign, esp=announced.esp)
     row = write_campaign(session, sender, campaign, alert_to=tuple(dict.fromkeys(alert_to)))
@@ -163,6 +170,8 @@ def carry_out(
         now=house.clock.now(),
         rng=house.rng,
     )
+    if made.campaign_id != row.id:
+        return made_before(session, house, made)
     name = shlex.quote(announced.list_name)
     sentence = (
         f"Test {made.uid} waits for {campaign.subject!r} until "

@@ -4,9 +4,12 @@ import hashlib
 import re
 import shlex
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import TypeVar
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from monitor.cli.context import organisation_id
@@ -24,6 +27,8 @@ from monitor.wiring.transports import open_named
 
 MAX_SCHEDULE_NAME = 100
 MAX_SPREAD = timedelta(days=1)  # what takes longer is another test
+
+T = TypeVar("T")
 
 _SPAN = re.compile(r"([1-9]\d{0,3})([mhd])", re.ASCII)
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -93,7 +98,7 @@ def carry_out(session: Session, house: House, campaign: Campaign, wish: Wish) ->
     """
     owner = organisation_id(session)
     if wish.key and (earlier := made_with(session, owner, wish.key)) is not None:
-        return told(house, earlier, f"Test {earlier.uid} was made with this key before.")
+        return made_before(session, house, earlier)
     _need_transport(house, wish.through)
     newest = seeds.newest_list(session, owner, wish.list_name)
     sender = sender_of(session, owner, campaign, mail_from=wish.mail_from, esp=wish.esp)
@@ -102,6 +107,22 @@ def carry_out(session: Session, house: House, campaign: Campaign, wish: Wish) ->
     if wish.every:
         return _schedule(session, house, row, wish)
     return _send_now(session, house, row, newest, wish)
+
+
+def commit_once(session: Session, write: Callable[[], T]) -> T:
+    """Write and commit; once more if somebody wrote the same at the same moment.
+
+    Nothing of the first time is kept, and the second time finds what the other one made:
+    the test of this key, or the sender.
+    """
+    try:
+        written = write()
+        session.commit()
+    except IntegrityError:
+        session.rollback()
+        written = write()
+        session.commit()
+    return written
 
 
 def _need_transport(house: House, name: str) -> None:
@@ -216,8 +237,16 @@ def _send_now(
             copies_per_minute=house.settings.sending.copies_per_minute,
         ),
     )
+    if made.campaign_id != row.id:
+        return made_before(session, house, made)
     when = f" over {wish.over}" if wish.over else ""
     return told(house, made, f"Test {made.uid} is due now; the worker sends it{when}.")
+
+
+def made_before(session: Session, house: House, test: TestRow) -> dict[str, object]:
+    """What to say of a test that its key has made before; nothing else is written."""
+    session.rollback()
+    return told(house, test, f"Test {test.uid} was made with this key before.")
 
 
 def told(house: House, test: TestRow, sentence: str) -> dict[str, object]:

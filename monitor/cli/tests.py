@@ -17,7 +17,7 @@ from monitor.cli.context import (
     read_bounded,
 )
 from monitor.cli.expecting import expect
-from monitor.cli.sending import Wish, carry_out, checked
+from monitor.cli.sending import Wish, carry_out, checked, commit_once
 from monitor.cli.ways import sentences
 from monitor.core.placements import Placement
 from monitor.evidence.eml import MAX_BYTES, read_campaign
@@ -89,8 +89,7 @@ def send(config: Path, message: Path, as_json: bool, **options: object) -> None:
     wish = checked(Wish(**options))  # type: ignore[arg-type]
     campaign = read_campaign(read_bounded(message, MAX_BYTES), name=message.stem)
     with open_house(config) as house, Session(house.engine) as session:
-        said = carry_out(session, house, campaign, wish)
-        session.commit()
+        said = commit_once(session, lambda: carry_out(session, house, campaign, wish))
     if as_json:
         print_json(said)
     else:

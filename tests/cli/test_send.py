@@ -1,16 +1,22 @@
 """`seedwatch test send`: what cannot be sent is refused before anything is written."""
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Engine
+from sqlalchemy.event import listen, remove
 from sqlmodel import Session, SQLModel, select
 
 from monitor.core.errors import BadInputError
 from monitor.evidence.eml import MAX_BYTES, MAX_NAME, read_campaign
-from monitor.store.tables import CampaignRow, OrganisationRow, RouteRow, SenderRow, TestRow
+from monitor.store.tables import CampaignRow, CopyRow, OrganisationRow, RouteRow, SenderRow, TestRow
 from tests.cli.typed import EML, listed, refused, run
 
 BODY = b"\r\n\r\nRead https://news.example.org/march\r\n"
@@ -98,6 +104,42 @@ def test_the_same_key_names_the_test_that_it_made_and_writes_nothing(
     assert (again["test"], written(session)) == (first["test"], before)
     assert "was made with this key before" in again["says"]
     assert "due now" not in again["says"]
+
+
+@contextmanager
+def after_a_look_for(column: str, do: Callable[[], object]) -> Iterator[None]:
+    """Let *do* happen once, just after somebody has looked whether *column* holds a value."""
+    waiting = [do]
+
+    def looked(*said: Any) -> None:
+        statement = said[2]
+        if waiting and statement.startswith("SELECT") and f"{column} = " in statement:
+            waiting.pop()()
+
+    listen(Engine, "after_cursor_execute", looked)
+    try:
+        yield
+    finally:
+        remove(Engine, "after_cursor_execute", looked)
+
+
+@pytest.mark.parametrize(
+    ("do", "column"),
+    [("send", "idempotency_key"), ("send", "from_domain"), ("expect", "from_domain")],
+)
+def test_of_two_with_one_key_at_the_same_moment_both_name_one_test(
+    seeded: str, letter: str, session: Session, do: str, column: str
+) -> None:
+    command = ("test", do, letter, "--config", seeded, "--key", "k", "--json")
+    shown: list[Result] = []
+    with after_a_look_for(column, lambda: shown.append(run(*command))):
+        shown.append(run(*command))
+    first, second = (json.loads(one.stdout) for one in shown)
+    assert first["test"] == second["test"]
+    assert "was made with this key before" in second["says"]
+    tests = session.exec(select(TestRow.uid).where(TestRow.idempotency_key == "k")).all()
+    assert tests == [first["test"]]
+    assert len(session.exec(select(CopyRow)).all()) == 2
 
 
 def test_whoever_is_named_twice_is_told_once(seeded: str, letter: str, session: Session) -> None:
