@@ -8,19 +8,11 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 
+from monitor.core.blamed import WHICH_MAIL
 from monitor.core.placements import Placement
 
 LONGEST = 120
 
-_WHAT = {
-    "url": "that links to {}",
-    "track": "with tracking links of {}",
-    "dkim": "signed by {}",
-    "ip": "sent from {}",
-    "esp": "sent through {}",
-    "attach": "with {} attachments",
-    "region": "to mailboxes in {}",
-}
 _FATES = {
     Placement.SPAM: "goes to spam",
     Placement.QUARANTINE: "is quarantined",
@@ -54,7 +46,7 @@ def what(feature: str | None) -> str:
     if not feature:
         return ""
     kind, _, value = feature.partition(":")
-    return guard(_WHAT.get(kind, f"with {kind} {{}}").replace("{}", plain(value)), feature)
+    return guard(WHICH_MAIL.get(kind, f"with {kind} {{}}").replace("{}", plain(value)), feature)
 
 
 def fate(placements: Mapping[str, int]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from monitor.core.blamed import WHICH_MAIL
 from monitor.core.incidents import Cause, Evidence, State, Tally
 from monitor.core.placements import Placement
 from monitor.judge.claims import ESP, Claim
@@ -19,15 +20,6 @@ _DOING = {
     Placement.REJECTED: ("rejecting mail{what}", "is rejected"),
     Placement.MISSING: ("losing mail{what}", "does not arrive"),
     Placement.REMOVED: ("removing mail{what} after delivery", "is removed after delivery"),
-}
-_WHAT = {
-    "url": "that links to {}",
-    "track": "with tracking links of {}",
-    "dkim": "signed by {}",
-    "ip": "sent from {}",
-    "esp": "sent through {}",
-    "attach": "with {} attachments",
-    "region": "to its mailboxes in {}",
 }
 
 
@@ -89,9 +81,9 @@ def what(feature: str | None) -> str:
     if feature is None:
         return ""
     kind, _, value = feature.partition(":")
-    if kind not in _WHAT:
+    if kind not in WHICH_MAIL:
         return f" with {plain(feature)}"
-    return " " + _WHAT[kind].format(plain(value))
+    return " " + WHICH_MAIL[kind].format(plain(value))
 
 
 def _mostly(evidence: Evidence) -> Placement:
