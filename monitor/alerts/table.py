@@ -3,15 +3,14 @@
 An alert may leave the organisation; who else is hit is told as a number.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from monitor.alerts.words import guard, plain
 from monitor.core.incidents import IncidentEvent, Tally
+from monitor.core.intervals import wilson
 
 MAX_CONTROLS = 10
-Z = 1.96  # for an interval of 95 %
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +61,7 @@ def _pooled(label: str, tallies: Sequence[Tally]) -> Row | None:
     bad = sum(tally.bad for tally in tallies)
     n_eff = sum(tally.n_eff for tally in tallies)
     expected = sum(tally.expected * tally.n for tally in tallies) / n
-    low, high = (tallies[0].low, tallies[0].high) if len(tallies) == 1 else _wilson(bad / n, n_eff)
+    worth = max(0.0, n_eff)
+    pooled = wilson(bad / n * worth, worth)
+    low, high = (tallies[0].low, tallies[0].high) if len(tallies) == 1 else pooled
     return Row(label, n, bad, n_eff, low, high, expected)
-
-
-def _wilson(share: float, n_eff: float) -> tuple[float, float]:
-    """Wilson's score interval for *share* of *n_eff* independent copies (JASA 22, 1927)."""
-    if n_eff <= 0:
-        return 0.0, 1.0
-    centre = share + Z * Z / (2 * n_eff)
-    spread = Z * math.sqrt(share * (1 - share) / n_eff + Z * Z / (4 * n_eff * n_eff))
-    scale = 1 + Z * Z / n_eff
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitor.core.incidents import Evidence, Tally
+from monitor.core.intervals import wilson
 from monitor.judge.cases import Case
 from monitor.judge.claims import Family
 from monitor.judge.clusters import Cluster, Fate
 from monitor.judge.memory import Memory
-from monitor.judge.rates import effective, wilson
+from monitor.judge.rates import effective
 from monitor.judge.table import ARRIVAL, REMOVAL_AT, SENT, Rows
 
 MOST_ROWS = 100  # of each part of the table

@@ -12,8 +12,9 @@ from typing import Any
 
 from sqlmodel import Session
 
+from monitor.core.intervals import wilson
 from monitor.core.placements import Placement
-from monitor.judge.rates import effective_total, wilson
+from monitor.judge.rates import effective_total
 from monitor.store import pages
 from monitor.store.pages import Cluster
 

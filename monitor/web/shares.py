@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from monitor.core.incidents import Cause, Incident, State
+from monitor.core.intervals import wilson
 from monitor.core.placements import Placement
-from monitor.judge.rates import effective_total, wilson
+from monitor.judge.rates import effective_total
 from monitor.store.pages import Cluster
 from monitor.web.series import Chart, Trouble, chart
 

@@ -10,8 +10,9 @@ import pytest
 from sqlmodel import Session, select
 
 from monitor.core.clock import SystemClock
+from monitor.core.intervals import wilson
 from monitor.core.placements import Placement
-from monitor.judge.rates import effective, wilson
+from monitor.judge.rates import effective
 from monitor.store.columns import saved
 from monitor.store.placed import placed
 from monitor.store.tables import CopyRow, SightingRow
