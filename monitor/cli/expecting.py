@@ -9,14 +9,13 @@ import click
 from sqlmodel import Session
 
 from monitor.cli.context import (
-    config_option,
-    json_option,
     one_line,
     open_house,
     organisation_id,
     print_json,
     read_bounded,
 )
+from monitor.cli.options import of_a_test
 from monitor.cli.sending import (
     commit_once,
     made_before,
@@ -53,18 +52,10 @@ class Announced:
 
 
 @click.command("expect")
-@config_option
 @click.argument(
     "message", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
-@click.option(
-    "--list",
-    "list_name",
-    default="default",
-    show_default=True,
-    callback=one_line(100),
-    help="The seed list that your service has.",
-)
+@of_a_test
 @click.option(
     "--from",
     "from_address",
@@ -87,20 +78,6 @@ class Announced:
 @click.option(
     "--until", default="24h", show_default=True, help="How long to wait for it.  [at most 14d]"
 )
-@click.option("--esp", default="", callback=one_line(100), help="Your mail service's name.")
-@click.option(
-    "--alert-to",
-    multiple=True,
-    callback=one_line(254),
-    help="Who is told of incidents; may be repeated.",
-)
-@click.option(
-    "--key",
-    default="",
-    callback=one_line(200),
-    help="Idempotency key: the same key makes one test only.",
-)
-@json_option
 def expect(config: Path, message: Path | None, as_json: bool, **options: object) -> None:
     """Wait for a campaign that your own service sends to the seeds.
 

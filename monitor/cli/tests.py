@@ -17,6 +17,7 @@ from monitor.cli.context import (
     read_bounded,
 )
 from monitor.cli.expecting import expect
+from monitor.cli.options import of_a_test
 from monitor.cli.sending import Wish, carry_out, checked, commit_once
 from monitor.cli.ways import sentences
 from monitor.core.placements import Placement
@@ -36,16 +37,8 @@ test.add_command(expect)
 
 
 @test.command("send")
-@config_option
 @click.argument("message", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--list",
-    "list_name",
-    default="default",
-    show_default=True,
-    callback=one_line(100),
-    help="The seed list.",
-)
+@of_a_test
 @click.option(
     "--mail-from",
     default="",
@@ -53,22 +46,7 @@ test.add_command(expect)
     help="Envelope sender, from now on for all mail of this domain.  [default: the From address]",
 )
 @click.option(
-    "--esp", default="", callback=one_line(100), help="Your mail service's name, if you use one."
-)
-@click.option(
-    "--alert-to",
-    multiple=True,
-    callback=one_line(254),
-    help="Who is told of incidents; may be repeated.",
-)
-@click.option(
     "--every", default="", help='Send it on a schedule: "daily 09:00" (UTC) or "every 2h".'
-)
-@click.option(
-    "--key",
-    default="",
-    callback=one_line(200),
-    help="Idempotency key: the same key makes one test only.",
 )
 @click.option(
     "--through",
@@ -79,7 +57,6 @@ test.add_command(expect)
 @click.option(
     "--over", default="", help='Spread the copies evenly over so long: "30m", "2h".  [at most 1d]'
 )
-@json_option
 def send(config: Path, message: Path, as_json: bool, **options: object) -> None:
     """Send MESSAGE (an .eml file) to every seed of the list.
 
