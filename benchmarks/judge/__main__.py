@@ -15,6 +15,7 @@ to the rate that the judge is asked for.
 """
 
 import argparse
+import sys
 import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
@@ -104,12 +105,14 @@ def main() -> None:
         order = list(in_turn([*groups, *_with_controls(arguments, groups)]))
         if arguments.finished:
             order = [job for job in order if job.figures()]
+        if not order:
+            sys.exit(f"no run is finished in {folder}")
         played = list(zip(order, play_all(order, arguments.jobs), strict=True))
         plain = [(job, run) for job, run in played if not job.settings.controls]
         text = report.report(
             *([job for job, _ in plain], [run for _, run in plain]),
             [r | {"controls": job.settings.controls} for job, r in played if job.settings.controls],
-            with_rivals=not arguments.without_rivals,
+            rivals_at_once=0 if arguments.without_rivals else arguments.jobs,
             replayed=report.replay(plain[0][0].path("obs")),
         )
     print(f"\n{text}")

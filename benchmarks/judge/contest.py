@@ -1,7 +1,9 @@
 """The rivals on the judge's own runs, each with a line that gives the same false alarms."""
 
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 from benchmarks.judge import documented, rivals, score
 from benchmarks.judge.intervals import quantile
@@ -13,46 +15,37 @@ ABSENT = 'ADWIN is left out: the package river is absent (pip install "seedwatch
 QUIET = "null_drift"  # the runs that set the lines
 
 
-@dataclass(frozen=True, slots=True)
-class Played:
-    """One run and every rival's scores in it."""
-
-    run: Record
-    truth: list[Record]
-    scores: dict[str, list[rivals.Told]]
+def _saved(job: Job) -> Path:
+    return job.folder / f"{job.name}.rivals.npz"
 
 
-def played(job: Job, run: Record) -> Played:
-    """Load a run's scores; they are worked out again if a rival has joined since."""
-    path = job.folder / f"{job.name}.rivals.npz"
-    names = [f"p{number}" for number in range(run["providers"])]
-    kept = rivals.load(path, names) if path.exists() else {}
-    if not kept.keys() >= rivals.RIVALS.keys():
-        rivals.save(read(job.path("obs")), path)
-        kept = rivals.load(path, names)
-    return Played(run, read(job.path("truth")), kept)
+def _prepare(job: Job) -> None:
+    """Work the scores out again if a rival has joined since the run was made."""
+    if not rivals.is_saved(_saved(job)):
+        rivals.save(read(job.path("obs")), _saved(job))
 
 
-def table(jobs: Sequence[Job], runs: Sequence[Record]) -> str:
+def table(jobs: Sequence[Job], runs: Sequence[Record], at_once: int) -> str:
     """Each rival's delays and false alarms, the judge's first."""
     known = [
-        played(job, run)
+        (job, run)
         for job, run in zip(jobs, runs, strict=True)
         if job.scenario not in documented.cases()
     ]
-    quiet = [one for one in known if one.run["scenario"] == QUIET]
+    quiet = [(job, run) for job, run in known if job.scenario == QUIET]
     if not quiet:
         return f"No rivals: their lines are set on runs of {QUIET}, and there are none."
-    years = sum(one.run["days"] for one in quiet) / 365
+    with ProcessPoolExecutor(at_once) as pool:
+        list(pool.map(_prepare, [job for job, _ in known]))
+    years = sum(run["days"] for _, run in quiet) / 365
     most = max(1, round(jobs[0].rate * years))
-    days = sum(one.run["days"] * one.run["providers"] for one in quiet)
-    scenarios = list(by_scenario([one.run for one in known]))
-    rows = [_row("the judge", scenarios, [one.run for one in known])]
+    days = sum(run["days"] * run["providers"] for _, run in quiet)
+    scenarios = list(by_scenario([run for _, run in known]))
+    rows = [_row("the judge", scenarios, [run for _, run in known])]
     for name in rivals.RIVALS:
-        line = rivals.line_for([one.scores[name] for one in quiet], most)
-        rows.append(
-            _row(f"{name}, line {line:.3g}", scenarios, [_run(o, name, line) for o in known])
-        )
+        line = rivals.line_for([_scores(job, run, name) for job, run in quiet], most)
+        figures = [_figures(job, run, (name, line)) for job, run in known]
+        rows.append(_row(f"{name}, line {line:.3g}", scenarios, figures))
     note = (
         f"The rivals' lines give at most {most} false alarms in the {len(quiet)} runs of {QUIET}"
         f" ({days:,.0f} provider-days): the rate that the judge was asked for. Hours are medians,"
@@ -62,15 +55,19 @@ def table(jobs: Sequence[Job], runs: Sequence[Record]) -> str:
     return f"{note}{absent}\n\n{markdown(['detector', *scenarios], rows)}"
 
 
-def _run(one: Played, name: str, line: float) -> Record:
-    """The figures of a rival, as the judge's own have them."""
-    kinds: dict[str, list[Record]] = {"cause": [], "nuisance": [], "broken": [], "run": []}
-    for record in one.truth:
+def _scores(job: Job, run: Record, name: str) -> list[rivals.Told]:
+    return rivals.load(_saved(job), run["providers"], name)
+
+
+def _figures(job: Job, run: Record, rival: tuple[str, float]) -> Record:
+    """The figures of a rival at its line, as the judge's own have them."""
+    (name, line), kinds = rival, defaultdict[str, list[Record]](list)
+    for record in read(job.path("truth")):
         kinds[record["type"]].append(record)
-    known = alarms(rivals.events(one.scores[name], line))
+    known = alarms(rivals.events(_scores(job, run, name), line))
     found = kinds["cause"], kinds["nuisance"], kinds["broken"], known
-    figures = score.worse_only(Case({}, one.run["days"], [], *found))
-    return {"scenario": one.run["scenario"], "worse": figures}
+    figures = score.worse_only(Case({}, run["days"], [], *found))
+    return {"scenario": run["scenario"], "worse": figures}
 
 
 def _row(name: str, scenarios: Sequence[str], runs: Sequence[Record]) -> list[str]:

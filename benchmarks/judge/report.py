@@ -17,10 +17,16 @@ def report(
     runs: Sequence[Record],
     having: Sequence[Record],
     *,
-    with_rivals: bool,
+    rivals_at_once: int,
     replayed: dict[str, Any],
 ) -> str:
-    """Markdown. *having* are runs with control senders; *replayed* is what `replay` found."""
+    """All tables as Markdown.
+
+    Args:
+        having: figures of runs with control senders.
+        rivals_at_once: processes for the rivals; 0 leaves them out.
+        replayed: what `replay` of here has found.
+    """
     seeds = sorted({run["seed"] for run in [*runs, *having]})
     asked = 365 * 6 / jobs[0].rate
     about = (
@@ -38,8 +44,8 @@ def report(
     ]
     if having:
         parts.append(("Senders of one's own", tables.controls(runs, having)))
-    if with_rivals:
-        parts.append(("Rivals", contest.table(jobs, runs)))
+    if rivals_at_once:
+        parts.append(("Rivals", contest.table(jobs, runs, rivals_at_once)))
     parts.append(("Cost", tables.speed(runs, replayed)))
     plain = score.show(score.table(runs))
     parts.append(("As the score prints it", f"```\n{plain}\n```"))

@@ -160,16 +160,20 @@ def save(stream: Iterable[Record], path: Path) -> None:
     part.rename(path)
 
 
-def load(path: Path, providers: list[str]) -> dict[str, list[Told]]:
-    """The scores that `save` has kept, by rival."""
+def is_saved(path: Path) -> bool:
+    """Are the scores of all rivals of now there?"""
+    if not path.exists():
+        return False
     with np.load(path) as kept:
-        t, p = kept["t"].tolist(), kept["p"].tolist()
-        places = [providers[number] for number in p]
-        return {
-            name: list(zip(t, places, kept[name].tolist(), strict=True))
-            for name in kept.files
-            if name not in {"t", "p"}
-        }
+        return set(kept.files) >= RIVALS.keys()
+
+
+def load(path: Path, providers: int, name: str) -> list[Told]:
+    """The scores of one rival that `save` has kept."""
+    with np.load(path) as kept:
+        places = [f"p{number}" for number in range(providers)]
+        where = [places[number] for number in kept["p"].tolist()]
+        return list(zip(kept["t"].tolist(), where, kept[name].tolist(), strict=True))
 
 
 def scores(stream: Iterable[Record], make: Callable[[], Rival]) -> Iterator[Told]:
@@ -201,7 +205,7 @@ def alarms(told: Iterable[Told], line: float) -> list[tuple[float, str]]:
 def line_for(quiet: list[list[Told]], most: int) -> float:
     """The lowest line that gives at most *most* alarms over all of the *quiet* runs."""
     candidates = sorted({score for told in quiet for _, _, score in told})
-    candidates.append(math.inf)
+    candidates.append(math.nextafter(candidates[-1], math.inf) if candidates else math.inf)
     low, high = 0, len(candidates) - 1
     while low < high:
         middle = (low + high) // 2

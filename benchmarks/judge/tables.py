@@ -97,7 +97,7 @@ def detection(runs: Sequence[Record]) -> str:
 
 def alarms(runs: Sequence[Record]) -> str:
     """What was said that was not so."""
-    head = ["scenario", "runs", "provider-days", "false provider alarms"]
+    head = ["scenario", "runs", "provider-days", "false provider alarms", "a run"]
     head += ["a provider and year", "second names a run", "told again", "senders blamed"]
     groups = {k: v for k, v in by_scenario(runs).items() if k not in documented.cases()}
     groups["the null worlds"] = [r for k, v in groups.items() if k.startswith("null") for r in v]
@@ -111,7 +111,7 @@ def alarms(runs: Sequence[Record]) -> str:
         ends = tuple(365 * end / days for end in poisson(false))
         rows.append(
             [
-                *(scenario, str(len(of)), f"{days:,.0f}", str(false)),
+                *(scenario, str(len(of)), f"{days:,.0f}", str(false), f"{false / len(of):.2f}"),
                 f"{365 * false / days:.2f} ({ends[0]:.2f}–{ends[1]:.2f})",
                 f"{sum(run['worse']['names'] for run in of) / len(of):.2f}",
                 str(sum(truth["again"] for truth in truths_of(of))),
@@ -125,35 +125,38 @@ def reliability(runs: Sequence[Record]) -> str:
     """Of what was stated so surely, how much was so? Causes left open are not counted."""
     head = ["stated", "at the alarm: n", "mean stated", "was so"]
     head += ["a day later: n", "mean stated", "was so"]
-    said: dict[str, list[tuple[float, bool]]] = {"first": [], "settled": []}
-    for run in runs:
-        for alarm in run["alarms"]:
-            for when, kept in said.items():
-                label = alarm[when]
-                if label["cause"] != "insufficient" and label["p"] is not None:
-                    kept.append((label["p"], label["so"]))
+    said = [_said(runs, when) for when in ("first", "settled")]
     rows = []
     for low, high in pairwise(BINS):
-        row = [f"{low:g} to {min(high, 1.0):g}"]
-        for kept in said.values():
-            row += _reliable([(p, so) for p, so in kept if low <= p < high])
-        rows.append(row)
-    rows.append(["all"] + [cell for kept in said.values() for cell in _reliable(kept)])
-    brier = ["Brier score"]
-    for kept in said.values():
-        score = sum((p - so) ** 2 for p, so in kept) / len(kept) if kept else None
-        brier += [told(score, 3), "", ""]
-    return markdown(head, [*rows, brier])
+        kept = [[(p, so) for _, p, so in of if low <= p < high] for of in said]
+        rows.append([f"{low:g} to {min(high, 1.0):g}", *_reliable(kept)])
+    for cause in sorted({cause for of in said for cause, _, _ in of}):
+        kept = [[(p, so) for name, p, so in of if name == cause] for of in said]
+        rows.append([f"`{cause}`", *_reliable(kept)])
+    every = [[(p, so) for _, p, so in of] for of in said]
+    brier = [sum((p - so) ** 2 for p, so in of) / len(of) if of else None for of in every]
+    scores = [told(brier[0], 3), "", "", told(brier[1], 3), "", ""]
+    return markdown(head, [*rows, ["all", *_reliable(every)], ["Brier score", *scores]])
 
 
-def _reliable(kept: Sequence[tuple[float, bool]]) -> list[str]:
-    if not kept:
-        return ["0", "–", "–"]
-    right = sum(so for _, so in kept)
-    low, high = wilson(right, len(kept))
-    mean = sum(p for p, _ in kept) / len(kept)
-    so = f"{right / len(kept):.2f} ({low:.2f}–{high:.2f})"
-    return [str(len(kept)), f"{mean:.2f}", so]
+def _said(runs: Sequence[Record], when: str) -> list[tuple[str, float, bool]]:
+    """Cause, probability and truth of each alarm, as said at it or a day later."""
+    labels = [alarm[when] for run in runs for alarm in run["alarms"]]
+    known = [one for one in labels if one["cause"] != "insufficient" and one["p"] is not None]
+    return [(one["cause"], one["p"], one["so"]) for one in known]
+
+
+def _reliable(groups: Sequence[Sequence[tuple[float, bool]]]) -> list[str]:
+    cells = []
+    for kept in groups:
+        if not kept:
+            cells += ["0", "–", "–"]
+            continue
+        right = sum(so for _, so in kept)
+        low, high = wilson(right, len(kept))
+        cells += [str(len(kept)), f"{sum(p for p, _ in kept) / len(kept):.2f}"]
+        cells.append(f"{right / len(kept):.2f} ({low:.2f}–{high:.2f})")
+    return cells
 
 
 def of_the_past(runs: Sequence[Record]) -> str:

@@ -47,6 +47,7 @@ def test_a_rivals_line_is_the_lowest_that_keeps_the_rate() -> None:
     line = rivals.line_for(quiet, 1)
 
     assert line == 0.5
+    assert 0.5 < rivals.line_for(quiet, 0) < 0.51
     assert rivals.alarms(quiet[0], line) == [(2.0, "p0")]
 
 
@@ -127,6 +128,17 @@ def test_a_common_cause_that_is_not_there_is_a_second_name() -> None:
 
     assert score.score_run(_stream(0), [run], events)["names"] == 2
     assert score.score_run(_stream(0), [run, own], events)["names"] == 1
+
+
+def test_a_seed_is_rightly_named_only_where_it_was_broken() -> None:
+    run = {"type": "run", "scenario": "null_drift", "seed": 1}
+    broken = {"type": "broken", "t0": 22.0, "t1": 50.0, "provider": 0, "mailbox": 3}
+    events = [_said(t, "seed", f"{t}", seed=f"p0-{t:02d}") for t in (30, 33)]
+    events[1]["seed"] = "p0-03"
+
+    found = score.score_run(_stream(0), [run, broken], events)["alarms"]
+
+    assert [alarm["settled"]["so"] for alarm in found] == [False, True]
 
 
 def test_the_genie_needs_three_campaigns_that_lose_all_and_is_silent_without_a_loss() -> None:
