@@ -1,7 +1,7 @@
 """Mailboxes a second when 1,000 Dovecot mailboxes of three folders are polled for copies.
 
-    python benchmarks/polling.py             # 0 ms, then 50 ms a round trip
-    python benchmarks/polling.py --quick     # 20 mailboxes: only that it runs
+    python -m benchmarks.polling             # 0 ms, then 50 ms a round trip
+    python -m benchmarks.polling --quick     # 20 mailboxes: only that it runs
 
 *First* connects, signs in and finds the copy; *later* asks again on the kept connection,
 with nothing new, and then with a copy that has come since. Beside our reader stand (a) 16
@@ -22,12 +22,9 @@ import asyncio
 import imaplib
 import multiprocessing
 import os
-import pwd
 import random
 import resource
-import shutil
 import socket
-import subprocess
 import tempfile
 import time
 from collections import deque
@@ -43,6 +40,7 @@ from pathlib import Path
 from monitor.core.campaigns import Wanted
 from monitor.core.seeds import Account, Endpoint, ProviderFacts, Security
 from monitor.mailboxes.imap import ImapMailbox
+from tests.servers.dovecot import Dovecot, folders_of
 
 POOL = 16  # threads of imaplib
 FOLDERS = {"INBOX": "", "Junk": ".Junk", "Quarantine": ".Quarantine"}  # as Maildir has them
@@ -50,67 +48,30 @@ FILLING = {"INBOX": 10, "Junk": 5, "Quarantine": 1}  # messages of other people
 FACTS = ProviderFacts("own", "Own", (), None, {})
 SENT = datetime.now(UTC)
 
-CONFIG = """
-base_dir = {dir}/run
-state_dir = {dir}/state
-log_path = {dir}/dovecot.log
-{users}
-protocols = imap
-listen = 127.0.0.1
-ssl = no
-disable_plaintext_auth = no
-first_valid_uid = 1
-mail_location = maildir:{dir}/mail/%n
-mail_home = {dir}/mail/%n
-mail_uid = {uid}
-mail_gid = {gid}
+MANY = """
 mail_fsync = never
 mail_max_userip_connections = 0
 default_vsz_limit = 1G
-passdb {{
-  driver = static
-  args = password=pw
-}}
-userdb {{
-  driver = static
-  args = uid={uid} gid={gid} home={dir}/mail/%n allow_all_users=yes
-}}
-namespace inbox {{
-  inbox = yes
-  separator = /
-  mailbox Junk {{
-    special_use = \\Junk
-  }}
-}}
-service imap-login {{
-  chroot =
+service imap-login {
   service_count = 0
   process_min_avail = 1
   client_limit = 8000
-  inet_listener imap {{
-    address = 127.0.0.1
-    port = {port}
-  }}
-  inet_listener imaps {{
-    port = 0
-  }}
-}}
-service imap {{
+}
+service imap {
   service_count = 0
   client_limit = 25
   process_limit = 3000
   idle_kill = 1h
-}}
-service anvil {{
-  chroot =
+}
+service anvil {
   client_limit = 12000
-}}
-service auth {{
+}
+service auth {
   client_limit = 16000
-}}
-service stats {{
+}
+service stats {
   client_limit = 12000
-}}
+}
 """
 
 
@@ -271,32 +232,17 @@ def message_id(at: int, number: int) -> str:
 @contextmanager
 def dovecot(count: int) -> Iterator[tuple[Endpoint, Path]]:
     """Run Dovecot with *count* filled mailboxes u0, u1, ...; yield its directory too."""
-    program = shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    assert program, "Dovecot is missing: install dovecot-imapd (version 2.3)"
-    owner = pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
-    keys = () if os.getuid() == 0 else ("default_internal_user", "default_login_user")
     memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
     with tempfile.TemporaryDirectory(prefix="dovecot-", dir=memory) as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        for part in ("run", "state", "mail"):
-            (folder / part).mkdir()
-        fill(folder / "mail", count)
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
-        config = folder / "dovecot.conf"
-        users = "\n".join(f"{key} = {owner.pw_name}" for key in keys)
-        fields = {"dir": folder, "users": users, "uid": owner.pw_uid, "gid": owner.pw_gid}
-        config.write_text(CONFIG.format(port=port, **fields), "utf-8")
-        if os.getuid() == 0:
-            subprocess.run(
-                ["chown", "-R", f"{owner.pw_uid}:{owner.pw_gid}", folder / "mail"], check=True
-            )
-        subprocess.run([program, "-c", config], check=True)  # returns once it listens
+        folders = folders_of({"Junk": "\\Junk", "Quarantine": ""})
+        server = Dovecot(Path(name), {"folders": folders, "more": MANY})
+        fill(server.folder / "mail", count)
+        server.own_mail()
+        server.start()
         try:
-            yield Endpoint("127.0.0.1", port, Security.PLAIN), folder
+            yield server.endpoint, server.folder
         finally:
-            subprocess.run([program, "-c", config, "stop"], check=True)
+            server.stop()
 
 
 def fill(mail: Path, count: int) -> None:

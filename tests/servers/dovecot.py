@@ -61,6 +61,7 @@ service anvil {{
     mode = 0
   }}
 }}
+{more}
 """
 FOLDER = """
   mailbox {name} {{
@@ -116,10 +117,21 @@ STANDARD: Mapping[str, str] = {
 }
 
 
-class Dovecot:
-    """A server that can be stopped, killed and started again on the same port."""
+# What a configuration says where nobody wants it otherwise. `more` stands last, and so decides.
+USUAL: Mapping[str, str] = dict.fromkeys(
+    ("prefix", "folders", "shared", "mechanisms", "tokens", "more"), ""
+) | {"separator": "/"}
 
-    def __init__(self, folder: Path, values: Mapping[str, object]) -> None:
+
+class Dovecot:
+    """A server that can be stopped, killed and started again on the same port.
+
+    Args:
+        folder: for all that it writes; its users' mail is in `mail/USER`, as Maildir has it.
+        values: of CONFIG's fields, where they are not as USUAL.
+    """
+
+    def __init__(self, folder: Path, values: Mapping[str, str]) -> None:
         self.program = program("dovecot", "dovecot-imapd")
         version = subprocess.run([self.program, "--version"], check=True, capture_output=True)
         assert version.stdout.startswith(b"2.3."), f"needs Dovecot 2.3, found {version.stdout!r}"
@@ -129,15 +141,21 @@ class Dovecot:
         self._config = folder / "dovecot.conf"
         self._running = ExitStack()
         is_root = os.getuid() == 0
-        owner = pwd.getpwnam("nobody") if is_root else pwd.getpwuid(os.getuid())
+        owner = self._owner = pwd.getpwnam("nobody") if is_root else pwd.getpwuid(os.getuid())
         group = grp.getgrgid(owner.pw_gid).gr_name
         users = "" if is_root else USERS.format(user=owner.pw_name, group=group)
         folder.chmod(0o755)
         for name in ("run", "state", "mail"):
             (folder / name).mkdir()
-        os.chown(folder / "mail", owner.pw_uid, owner.pw_gid)
+        self.own_mail()
         known = {"dir": folder, "port": self.port, "uid": owner.pw_uid, "gid": owner.pw_gid}
-        self._config.write_text(CONFIG.format(users=users, **known, **values), "utf-8")
+        self._config.write_text(CONFIG.format(users=users, **known, **{**USUAL, **values}), "utf-8")
+
+    def own_mail(self) -> None:
+        """Give what was put into `mail` to the user that Dovecot switches to."""
+        mail = self.folder / "mail"
+        for path in (mail, *mail.rglob("*")):
+            os.chown(path, self._owner.pw_uid, self._owner.pw_gid)
 
     def start(self) -> None:
         command = [self.program, "-F", "-c", str(self._config)]
@@ -165,6 +183,12 @@ class Dovecot:
         subprocess.run(command, input=message, check=True, timeout=30, capture_output=True)
 
 
+def folders_of(folders: Mapping[str, str]) -> str:
+    """Return the configuration of *folders*, with what SPECIAL-USE tells of each, or ""."""
+    uses = {n: f"special_use = {use}" if use else "" for n, use in folders.items()}
+    return "".join(FOLDER.format(name=f'"{n}"', use=use) for n, use in uses.items())
+
+
 @contextmanager
 def dovecot(
     folders: Mapping[str, str] = STANDARD,
@@ -185,12 +209,15 @@ def dovecot(
     # Not in pytest's tmp_path: its parents are closed to the user that Dovecot switches to,
     # and a socket's path must stay below 108 bytes.
     with tempfile.TemporaryDirectory(prefix="dovecot-") as name:
-        uses = {n: f"special_use = {use}" if use else "" for n, use in folders.items()}
-        made = "".join(FOLDER.format(name=f'"{n}"', use=use) for n, use in uses.items())
         shared = SHARED.format(separator=separator, dir=name) if is_shared else ""
         if tokens_at:
             Path(name, "oauth2.conf").write_text(INTROSPECTION.format(url=tokens_at))
-        values = {"separator": separator, "prefix": prefix, "folders": made, "shared": shared}
+        values = {
+            "separator": separator,
+            "prefix": prefix,
+            "folders": folders_of(folders),
+            "shared": shared,
+        }
         values |= {"mechanisms": "xoauth2 oauthbearer" if tokens_at else ""}
         values |= {"tokens": TOKENS.format(dir=name) if tokens_at else ""}
         server = Dovecot(Path(name), values)
