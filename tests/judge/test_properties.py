@@ -15,7 +15,8 @@ from monitor.core.incidents import Cause, IncidentEvent, State, fold
 from monitor.core.observations import Observation
 from monitor.core.placements import Placement
 from monitor.judge.judge import Judge
-from tests.judge.worlds import NAMES, Mail, Sender, Trouble, World, at, judged, senders
+from tests.judge.worlds import Mail, Sender, Trouble, World, at, judged, senders
+from tests.providers import NAMES
 
 PROVIDERS = ("gmail", "microsoft365", "yahoo", "icloud")
 LOOKS = (timedelta(minutes=32), timedelta(minutes=62))

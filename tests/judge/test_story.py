@@ -68,7 +68,7 @@ def test_the_sentences_name_provider_feature_and_counts() -> None:
 
     assert said[Cause.PROVIDER_FEATURE, State.CONFIRMED] == (
         "Microsoft 365 is quarantining mail that links to lnk.example.net: 6 of 6 senders hit "
-        "since 2026-03-02 18:00 UTC. It is not you. Corporate Gateway, Gmail, GMX and "
+        "since 2026-03-02 18:00 UTC. It is not you. Corporate gateway, Gmail, GMX and "
         "4 other providers are normal."
     )
     assert said[Cause.SENDER, State.CONFIRMED] == (

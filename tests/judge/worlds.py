@@ -9,28 +9,10 @@ from monitor.core.incidents import IncidentEvent
 from monitor.core.observations import Observation
 from monitor.core.placements import Placement
 from monitor.judge.judge import Judge
+from tests.providers import NAMES
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
-PROVIDERS = (
-    "gmail",
-    "google_workspace",
-    "outlook",
-    "microsoft365",
-    "yahoo",
-    "icloud",
-    "gmx",
-    "gateway",
-)
-NAMES = {
-    "gmail": "Gmail",
-    "google_workspace": "Google Workspace",
-    "outlook": "Outlook.com",
-    "microsoft365": "Microsoft 365",
-    "yahoo": "Yahoo",
-    "icloud": "iCloud",
-    "gmx": "GMX",
-    "gateway": "Corporate Gateway",
-}
+PROVIDERS = tuple(NAMES)
 LINK = "url:lnk.example.net"
 LOOKS = (timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=1))
 

@@ -30,19 +30,10 @@ from monitor.store.tables import (
     TestRow,
 )
 from monitor.store.verdict_tables import AdvisoryRow, AlertRow
+from tests.providers import NAMES
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-NAMES = {
-    "gmail": "Gmail",
-    "google_workspace": "Google Workspace",
-    "outlook": "Outlook.com",
-    "microsoft365": "Microsoft 365",
-    "yahoo": "Yahoo",
-    "icloud": "iCloud",
-    "gmx": "GMX",
-    "corporate": "Corporate gateway",
-}
 FACTS = {
     key: ProviderFacts(id=key, name=name, mx=(), imap=None, folders={})
     for key, name in NAMES.items()
