@@ -107,7 +107,7 @@ def _view(
         sender=said(event.sender),
         esp=said(event.esp),
         what=words.what(event.feature),
-        fate=words.fate(event.evidence.placements),
+        fate=words.LATE if event.gauge else words.fate(event.evidence.placements),
         is_about_links=words.is_about_links(event.feature),
         since=words.moment(event.start),
         earliest=words.moment(event.start_low) if event.start_low < event.start else "",

@@ -12,6 +12,7 @@ from monitor.core.blamed import WHICH_MAIL
 from monitor.core.placements import Placement
 
 LONGEST = 120
+LATE = "arrives late"  # what an incident that shows on a gauge alone is told for
 
 _FATES = {
     Placement.SPAM: "goes to spam",

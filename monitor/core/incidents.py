@@ -66,6 +66,19 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What a gauge usually shows for one sender or provider, and what it shows now."""
+
+    name: str  # of the sender; of the provider, if it is a control
+    gauge: str  # delay_h, scl, bcl, score
+    n: int  # campaigns
+    usual: float
+    now: float
+    is_hit: bool = False
+    is_control: bool = False  # the same mail at another provider
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """The table behind a verdict: who is hit, who is spared, which controls speak."""
 
@@ -73,6 +86,7 @@ class Evidence:
     spared: tuple[Tally, ...] = ()  # senders
     controls: tuple[Tally, ...] = ()  # the same mail at other providers, or without the feature
     placements: Mapping[str, int] = field(default_factory=dict)  # of the hit copies
+    readings: tuple[Reading, ...] = ()  # of delay, or of the filter's scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +113,7 @@ class IncidentEvent:
     spared: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()  # affected tests seen so far
     evidence: Evidence = Evidence()
+    gauge: str | None = None  # mail is not lost, but late ("delay_h") or scored higher
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The judge's input: one cluster, which is one test at one provider at one look."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from monitor.core.placements import Placement
@@ -19,7 +19,10 @@ class Observation:
     `look` is 0 for the first judgement of the cluster; higher numbers are later
     looks at the same copies. `features` are what the message can be blamed for, as
     "kind:value": url, track, dkim, ip, esp, attach. `regions` maps a seed to its
-    region, where it has one. Contaminated copies are left out by whoever builds this.
+    region, where it has one. `gauges` are figures about single copies, of those that have
+    one: "delay_h" (hours from sending to arrival), and what the provider's filter wrote into
+    the headers: "scl", "bcl", "score" (points of another filter). Contaminated copies are
+    left out by whoever builds this.
     """
 
     id: str  # stable: the same cluster and look give the same id
@@ -32,6 +35,7 @@ class Observation:
     features: frozenset[str]
     placements: Mapping[str, Placement]  # seed address -> placement
     regions: Mapping[str, str]
+    gauges: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # name -> seed -> value
 
 
 @dataclass(frozen=True, slots=True)

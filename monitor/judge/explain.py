@@ -68,12 +68,12 @@ def sentence(facts: Facts) -> str:
     return tell(facts)
 
 
-def _time(moment: datetime) -> str:
+def time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 def _since(facts: Facts) -> str:
-    return f"since {_time(facts.since)}"
+    return f"since {time(facts.since)}"
 
 
 def what(feature: str | None) -> str:
@@ -99,7 +99,7 @@ def _fate(facts: Facts) -> str:
     return _DOING[_mostly(facts.evidence)][1]
 
 
-def _senders(n: int) -> str:
+def senders(n: int) -> str:
     return "1 sender" if n == 1 else f"{n} senders"
 
 
@@ -116,10 +116,10 @@ def _normal_providers(facts: Facts) -> str:
     if not names:
         return ""
     verb = "is" if len(names) == 1 else "are"
-    return f" {_listed(names)} {verb} normal."
+    return f" {listed(names)} {verb} normal."
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
     if len(names) > MOST_NAMES + 1:
         rest = len(names) - MOST_NAMES
         names = [*names[:MOST_NAMES], f"{rest} other providers"]
@@ -129,7 +129,7 @@ def _listed(names: list[str]) -> str:
 def _by_provider(facts: Facts) -> str:
     return (
         f"{facts.provider(facts.claim.provider)} is {_doing(facts)}: {facts.hit} of "
-        f"{_senders(facts.asked)} hit {_since(facts)}. It is not you.{_normal_providers(facts)}"
+        f"{senders(facts.asked)} hit {_since(facts)}. It is not you.{_normal_providers(facts)}"
     )
 
 
@@ -170,7 +170,7 @@ def _by_content(facts: Facts) -> str:
     if facts.claim.sender is None:
         return (
             f"Mail{what(facts.claim.feature)} {_fate(facts)} everywhere {_since(facts)}: "
-            f"{facts.hit} of {_senders(facts.asked)} hit. It is what the mail contains, "
+            f"{facts.hit} of {senders(facts.asked)} hit. It is what the mail contains, "
             "not one provider."
         )
     subject = f"Mail from {plain(facts.claim.sender)}{what(facts.claim.feature)}"
@@ -185,7 +185,7 @@ def _by_content(facts: Facts) -> str:
 def _by_esp(facts: Facts) -> str:
     return (
         f"Mail{what(ESP + (facts.claim.esp or ''))} {_fate(facts)} everywhere {_since(facts)}: "
-        f"{facts.hit} of {_senders(facts.asked)} hit. It is the sending service."
+        f"{facts.hit} of {senders(facts.asked)} hit. It is the sending service."
     )
 
 
@@ -207,17 +207,17 @@ def _by_seed(facts: Facts) -> str:
 def _unsure(facts: Facts) -> str:
     return (
         f"Mail{what(facts.claim.feature)} {_fate(facts)} at {facts.provider(facts.claim.provider)} "
-        f"{_since(facts)}: {_senders(facts.hit)} hit. There is not enough mail of others to "
+        f"{_since(facts)}: {senders(facts.hit)} hit. There is not enough mail of others to "
         "tell whether it is the provider or the sender."
     )
 
 
 def _recovery(facts: Facts) -> str:
     subject = _SUBJECT[facts.cause](facts)
-    span = f"It lasted from {_time(facts.since)} to {_time(facts.until or facts.since)}"
+    span = f"It lasted from {time(facts.since)} to {time(facts.until or facts.since)}"
     if facts.state is State.RECOVERING:
         return f"{subject} looks normal again. {span} as far as we see; we go on watching."
-    whom = f"; {_senders(facts.hit)} hit" if facts.hit else ""
+    whom = f"; {senders(facts.hit)} hit" if facts.hit else ""
     return f"{subject} is normal again. {span}{whom}."
 
 

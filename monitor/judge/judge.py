@@ -9,6 +9,8 @@ from monitor.core.observations import Observation
 from monitor.judge import seed_cases
 from monitor.judge.clusters import Cluster
 from monitor.judge.docket import Docket
+from monitor.judge.gauges.report import Risen
+from monitor.judge.gauges.watch import Gauges
 from monitor.judge.hours import hours
 from monitor.judge.inquiry import Inquiry
 from monitor.judge.intake import Intake
@@ -17,6 +19,7 @@ from monitor.judge.memory import WINDOW_H
 from monitor.judge.reports import Reporter
 
 VERSION = 2  # of the snapshot
+GAUGES_SHARE = 0.1  # of the false alarms, where delays or scores are known at all
 
 
 class Judge:
@@ -40,6 +43,7 @@ class Judge:
         self._names = dict(names or {})
         self._intake = Intake()
         self._docket = Docket()
+        self._gauges = Gauges()
         self._now = 0.0
 
     def observe(self, observation: Observation, *, asks: bool = True) -> list[IncidentEvent]:
@@ -57,8 +61,11 @@ class Judge:
         is_new_day = at // 24 > self._now // 24
         self._now = max(self._now, at)
         news = self._intake.take(observation, self._explain_test)
-        reporter = Reporter(self._intake.memory, self._names)
+        self._gauges.take(observation, self._now)
+        gauged = self._ask_gauges(opens=asks)
+        reporter = self._reporter()
         events = seed_cases.follow(news, self._intake.health, self._docket, reporter, self._now)
+        events += gauged
         if asks:
             events += self._inquiry(reporter).follow(news)
         self._forget(is_new_day=is_new_day)
@@ -72,13 +79,26 @@ class Judge:
     def tick(self, now: datetime) -> list[IncidentEvent]:
         """Let time pass without an observation: quiet may end incidents."""
         self._now = max(self._now, hours(now))
-        reporter = Reporter(self._intake.memory, self._names)
-        events = self._inquiry(reporter).settle()
+        gauged = self._ask_gauges(opens=True)
+        events = gauged + self._inquiry(self._reporter()).settle()
         self._forget(is_new_day=False)
         return events
 
+    def _ask_gauges(self, *, opens: bool) -> list[IncidentEvent]:
+        rate = self._false_alarms_per_year * GAUGES_SHARE
+        lines = Lines(rate, self._intake.baseline.providers)
+        return self._gauges.ask(self._now, lines, self._names, opens=opens)
+
+    def _reporter(self) -> Reporter:
+        def risen(provider: str) -> Risen | None:
+            return self._gauges.risen(provider, self._names)
+
+        return Reporter(self._intake.memory, self._names, risen)
+
     def _inquiry(self, reporter: Reporter) -> Inquiry:
-        lines = Lines(self._false_alarms_per_year, self._intake.baseline.providers)
+        rate = self._false_alarms_per_year * (1 - GAUGES_SHARE * self._gauges.is_used)
+        drifting = frozenset(self._gauges.drifting)
+        lines = Lines(rate, self._intake.baseline.providers, drifting)
         return Inquiry(self._intake.memory, self._docket, lines, reporter, self._now)
 
     def _forget(self, *, is_new_day: bool) -> None:
@@ -86,6 +106,7 @@ class Judge:
         self._docket.forget(self._now)
         if is_new_day:
             self._intake.forget_silent(self._now)
+            self._gauges.usual.forget(self._now)
 
     def snapshot(self) -> dict[str, Any]:
         """Return the whole state as what JSON can hold, exactly."""
@@ -94,6 +115,7 @@ class Judge:
             "now": self._now,
             "intake": self._intake.snapshot(),
             "docket": self._docket.snapshot(),
+            "gauges": self._gauges.snapshot(),
         }
 
     @classmethod
@@ -115,5 +137,7 @@ class Judge:
         judge._now = float(snapshot["now"])
         judge._intake = Intake.restore(snapshot["intake"])
         judge._docket = Docket.restore(snapshot["docket"])
+        if "gauges" in snapshot:  # a snapshot of before they were read has none
+            judge._gauges = Gauges.restore(snapshot["gauges"])
         judge._docket.explain(judge._intake.memory, judge._intake.memory)
         return judge

@@ -20,6 +20,7 @@ LASTING_ODDS = 1.0  # of a sender's lasting trouble against two bad campaigns: b
 SUSPECTED = 3.0  # times smaller odds make a sender's trouble a suspicion
 ONE_PROVIDER_ODDS = 9.0  # here, being wrong means that there is nothing
 ONE_CAMPAIGN_ODDS = 9.0
+DRIFT = 1.1  # nats: three to one that mail is lost next where its scores have risen
 RELABEL = 2.0  # nats by which another name must be better before we change it
 
 
@@ -51,12 +52,13 @@ class Lines:
 
     false_alarms_per_year: float
     providers: int  # watched
+    drifting: frozenset[str] = frozenset()  # providers whose scores have risen of late
 
     def of(self, claim: Claim) -> Line:
         if claim.family in {Family.PROVIDER, Family.COMMON}:
             each = self.false_alarms_per_year / max(FEWEST_PROVIDERS, self.providers)
             extra = COMMON_EXTRA if claim.family is Family.COMMON else 0.0
-            extra += UNQUIET
+            extra += UNQUIET - (DRIFT if claim.provider in self.drifting else 0.0)
             return Line(nats(each * SUSPICIONS_PER_ALARM) + extra, nats(each) + extra)
         stricter = math.log(USUAL_FALSE_ALARMS / self.false_alarms_per_year)
         if claim.cause is Cause.CONTENT and claim.feature is None:

@@ -1,13 +1,16 @@
 """Turns a case into the event that the world is told."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from monitor.core.incidents import IncidentEvent
 from monitor.judge.attribute import left_open
 from monitor.judge.cases import Case
+from monitor.judge.claims import Family
 from monitor.judge.clusters import Cluster
 from monitor.judge.explain import Facts, sentence
+from monitor.judge.gauges.report import Risen
+from monitor.judge.gauges.told import GOING_ON
 from monitor.judge.hours import moment
 from monitor.judge.memory import Memory
 from monitor.judge.tally import lasted, tabulate
@@ -19,6 +22,7 @@ class Reporter:
 
     memory: Memory
     names: Mapping[str, str]
+    risen: Callable[[str], Risen | None] = lambda _: None  # scores that rose at a provider
 
     def event(self, case: Case, reason: str, now: float) -> IncidentEvent:
         case.told, case.said = len(case.hit), now
@@ -38,6 +42,7 @@ class Reporter:
             names=self.names,
             is_part=case.part_of is not None,
         )
+        risen = self._risen(case)
         return IncidentEvent(
             at=moment(now),
             incident=case.id,
@@ -47,7 +52,7 @@ class Reporter:
             start_low=moment(case.start.low),
             start_high=moment(case.start.high),
             posterior=left_open(case.posterior) if case.is_unsure else dict(case.posterior),
-            sentence=sentence(facts),
+            sentence=sentence(facts) + (risen.sentence if risen else ""),
             reason=reason,
             provider=case.claim.provider,
             feature=case.claim.feature,
@@ -57,8 +62,14 @@ class Reporter:
             hit=tuple(case.hit),
             spared=tuple(tally.name for tally in evidence.spared),
             tests=tuple(case.tests),
-            evidence=evidence,
+            evidence=replace(evidence, readings=risen.readings) if risen else evidence,
         )
+
+    def _risen(self, case: Case) -> Risen | None:
+        """The scores that had risen before a provider began to lose mail, while it does."""
+        if case.claim.family is not Family.PROVIDER or case.state not in GOING_ON:
+            return None
+        return self.risen(case.claim.provider or "")
 
     def _asked(self, case: Case, covered: list[Cluster]) -> int:
         """Senders whose mail the claim covers, since its start."""

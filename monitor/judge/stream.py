@@ -6,14 +6,16 @@ records in, `incident` records out; times are hours as numbers, or RFC 3339 text
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from monitor.core.incidents import IncidentEvent, State
 from monitor.core.observations import Observation
 from monitor.core.placements import Placement
+from monitor.judge import readings
 from monitor.judge.judge import Judge
+from monitor.judge.readings import RecordError as RecordError  # noqa: PLC0414 - for readers of streams
 
 ZERO = datetime(2001, 1, 1, tzinfo=UTC)  # hour 0 of a stream in hours, a Monday as the stream's is
 LATEST_H = 1e6  # hours from then; what is later is no time
@@ -23,16 +25,13 @@ _HOUR = timedelta(hours=1)
 _ORDINARY = {p.value: p for p in Placement if p is not Placement.PENDING}
 
 
-class RecordError(ValueError):
-    """A record that cannot be understood: which field, and what is wrong with it."""
-
-
 @dataclass(slots=True)
 class _Campaign:
     sent_h: float
     sender: str
     features: frozenset[str]
     placements: dict[str, dict[str, Placement]] = field(default_factory=dict)  # by provider
+    gauges: dict[str, readings.Readings] = field(default_factory=dict)  # by provider
 
 
 @dataclass(slots=True)
@@ -95,9 +94,16 @@ class Stream:
         provider, look = _text(record.get("p"), "p"), record.get("chk", 0)
         if not isinstance(look, int) or not 0 <= look < 1000:
             raise RecordError("chk: is not the number of a check")
+
+        def name_of(number: object) -> str:
+            return self._seed(provider, number)
+
         before = campaign.placements.get(provider, {})
         placements = {**before, **self._seen(record, provider, before, look)}
+        gauges = readings.read(record, campaign.gauges.get(provider, {}), placements, name_of)
         campaign.placements[provider] = placements
+        if gauges:
+            campaign.gauges[provider] = gauges
         self._now_h = at_h
         self._forget()
         return Observation(
@@ -111,6 +117,7 @@ class Stream:
             features=campaign.features,
             placements=placements,
             regions={seed: group for seed in placements if (group := self._groups.get(seed, ""))},
+            gauges=gauges,
         )
 
     def _seen(
@@ -237,6 +244,8 @@ class Replay:
             "spared": list(event.spared),
             "sentence": event.sentence,
         }
+        if event.gauge is not None:
+            record["gauge"] = event.gauge
         if explain:
             record["reason"] = event.reason
             record["evidence"] = _evidence(event)
@@ -252,13 +261,16 @@ def _evidence(event: IncidentEvent) -> dict[str, Any]:
         ]
 
     table = event.evidence
-    return {
+    evidence = {
         "hit": rows(table.hit),
         "spared": rows(table.spared),
         "controls": rows(table.controls),
         "placements": dict(table.placements),
         "tests": list(event.tests),
     }
+    if table.readings:
+        evidence["readings"] = [asdict(reading) for reading in table.readings]
+    return evidence
 
 
 def _placement(word: object, *, was_there: bool) -> Placement:

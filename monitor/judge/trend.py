@@ -220,20 +220,29 @@ def relapse(found: Signs, hit: Iterable[str], since: float) -> Turn:
 
 
 def _turn(found: Signs, hit: frozenset[str], since: float, direction: float) -> Turn:
-    """Over all moments after *since*: how much the signs after it speak for a change.
+    return turn(_campaigns(found, hit, since), direction, several=len(hit) > 1)
+
+
+def turn(campaigns: Iterable[tuple[float, str, float]], direction: float, *, several: bool) -> Turn:
+    """Over all moments: how much the signs after it speak for a change.
 
     A campaign is one piece of evidence at however many providers it was seen, and a
     sender of several can say only so much.
+
+    Args:
+        campaigns: hour, sender and bounded loss of each, newest first.
+        direction: -1 for an end, 1 for a relapse.
+        several: are they of more than one sender?
     """
-    most = MOST_SENDER if len(hit) > 1 else math.inf
+    most = MOST_SENDER if several else math.inf
     by_sender: dict[str, float] = {}
     best, total = NO_TURN, 0.0
-    for campaigns, (at, sender, loss) in enumerate(_campaigns(found, hit, since), start=1):
+    for number, (at, sender, loss) in enumerate(campaigns, start=1):
         before = by_sender.get(sender, 0.0)
         by_sender[sender] = after = before + direction * loss
         total += max(-most, min(most, after)) - max(-most, min(most, before))
         if total > best.evidence:
-            best = Turn(total, at, campaigns)
+            best = Turn(total, at, number)
     return best
 
 

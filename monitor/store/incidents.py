@@ -15,6 +15,7 @@ from monitor.core.incidents import (
     Evidence,
     Incident,
     IncidentEvent,
+    Reading,
     State,
     Tally,
     fold,
@@ -110,6 +111,7 @@ def decode(row: IncidentEventRow) -> IncidentEvent:
         spared=tuple(body["spared"]),
         tests=tuple(body["tests"]),
         evidence=_evidence(body["evidence"]),
+        gauge=body.get("gauge"),  # rows of before gauges were read have none
     )
 
 
@@ -127,6 +129,7 @@ def _evidence(body: Mapping[str, Any]) -> Evidence:
         spared=_tallies(body["spared"]),
         controls=_tallies(body["controls"]),
         placements=dict(body["placements"]),
+        readings=tuple(Reading(**row) for row in body.get("readings", ())),
     )
 
 

@@ -12,6 +12,7 @@ from sqlmodel import Session, SQLModel, col, select
 from monitor.core.campaigns import Outcome
 from monitor.core.observations import Observation, TimePassed
 from monitor.core.placements import LADDER, Placement
+from monitor.store import gauges
 from monitor.store.columns import saved
 from monitor.store.placement_tests import all_out_at
 from monitor.store.rows import insert_once
@@ -67,6 +68,7 @@ def observe(session: Session, test_id: int, *, now: datetime) -> list[Observatio
     ).one()
     _queue_up(session)
     looks = _looks_so_far(session, test_id)
+    readings = gauges.of_test(session, test)
     new = []
     for provider, cluster in sorted(_clusters(session, test).items()):
         look = looks.get(provider, 0)
@@ -85,6 +87,7 @@ def observe(session: Session, test_id: int, *, now: datetime) -> list[Observatio
                 "features": test.features["all"],
                 "placements": {seed: str(p) for seed, p in cluster.placements.items()},
                 "regions": cluster.regions,
+                "gauges": _of_seeds(readings.get(provider, {}), cluster.placements),
             },
         )
         session.add(row)
@@ -101,6 +104,12 @@ def pass_time(session: Session, *, now: datetime) -> None:
     _queue_up(session)
     row = {"key": f"time:{now:%Y%m%dT%H%M}", "provider": "", "look": 0, "at": now, "body": {}}
     insert_once(session, ObservationRow, [row])
+
+
+def _of_seeds(readings: gauges.Gauges, seeds: Mapping[str, Placement]) -> gauges.Gauges:
+    """Readings of the copies that are judged; what is contaminated is not among them."""
+    told = {n: {s: v for s, v in values.items() if s in seeds} for n, values in readings.items()}
+    return {name: values for name, values in told.items() if values}
 
 
 def _queue_up(session: Session) -> None:
@@ -213,4 +222,5 @@ def _decode(row: ObservationRow) -> Observation:
         features=frozenset(body["features"]),
         placements={seed: Placement(word) for seed, word in body["placements"].items()},
         regions=body["regions"],
+        gauges=body.get("gauges", {}),  # rows of before they were read have none
     )

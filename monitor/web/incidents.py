@@ -1,5 +1,7 @@
 """Incidents: the list, and one incident with its evidence."""
 
+from collections.abc import Sequence
+
 from flask import Blueprint, abort, render_template, request
 from sqlmodel import Session
 
@@ -10,7 +12,7 @@ from monitor.store.incidents import one as load
 from monitor.store.pages_incidents import Notice, alerts, notices, relevant, sender_names
 from monitor.web.outbox import told
 from monitor.web.parts import parts
-from monitor.web.tallies import Row, control_rows, own_troubles, sender_rows
+from monitor.web.tallies import control_rows, own_troubles, reading_rows, sender_rows
 from monitor.web.verdict import urgent_first
 
 pages = Blueprint("incidents", __name__, url_prefix="/incidents")
@@ -62,7 +64,7 @@ def one(incident_id: str) -> str:
     )
 
 
-def _evidence(session: Session, incident: Incident) -> dict[str, list[Row]]:
+def _evidence(session: Session, incident: Incident) -> dict[str, Sequence[object]]:
     evidence = incident.latest.evidence
     names = sender_names(session, _keys(evidence))
     others = relevant(session, since=incident.latest.start_low)
@@ -70,6 +72,7 @@ def _evidence(session: Session, incident: Incident) -> dict[str, list[Row]]:
         "hit": sender_rows(evidence.hit, names),
         "spared": sender_rows(evidence.spared, names, own_troubles(incident, others)),
         "controls": control_rows(evidence.controls, incident, parts().provider_name),
+        "readings": reading_rows(evidence.readings, names, parts().provider_name),
     }
 
 
@@ -80,5 +83,5 @@ def _ahead_of(incident: Incident, said: list[Notice]) -> Notice | None:
 
 
 def _keys(evidence: Evidence) -> list[str]:
-    tallies = (*evidence.hit, *evidence.spared)
-    return [t.name for t in tallies][:_NAMES]
+    named = [*(t.name for t in evidence.hit), *(t.name for t in evidence.spared)]
+    return [*named, *(r.name for r in evidence.readings)][:_NAMES]

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from monitor.core.incidents import Incident, State, Tally
+from monitor.core.incidents import Incident, Reading, State, Tally
+from monitor.judge.gauges.kinds import KINDS
 from monitor.store.pages_incidents import SenderName
 from monitor.web.verdict import feature_words
 
@@ -31,6 +32,36 @@ def sender_rows(
         known = names.get(tally.name)
         name, domain = (known.name, known.domain) if known else (tally.name, "")
         rows.append(Row(name, domain, tally, (troubles or {}).get(tally.name)))
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingRow:
+    """What a gauge shows for one sender, or for the same mail at another provider."""
+
+    name: str
+    domain: str
+    label: str  # of the gauge
+    usual: str
+    now: str
+    campaigns: int
+    is_hit: bool
+
+
+def reading_rows(
+    readings: Iterable[Reading],
+    names: Mapping[str, SenderName],
+    provider_name: Callable[[str], str],
+) -> list[ReadingRow]:
+    """Return the lines of readings, those hit first, controls last, as the judge tells them."""
+    rows = []
+    for one in readings:
+        known = None if one.is_control else names.get(one.name)
+        plain = provider_name(one.name) if one.is_control else one.name
+        name, domain = (known.name, known.domain) if known else (plain, "")
+        gauge = KINDS[one.gauge]
+        told = (gauge.label, gauge.told(one.usual), gauge.told(one.now))
+        rows.append(ReadingRow(name, domain, *told, one.n, one.is_hit))
     return rows
 
 

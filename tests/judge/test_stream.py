@@ -62,6 +62,17 @@ def test_a_later_check_tells_what_changed_and_the_rest_stays() -> None:
     }
 
 
+def test_delays_and_scores_are_read_and_later_checks_add_to_them() -> None:
+    stream = started()
+    first = stream.take(check(10.5, delay={"0": 0.05}, scores={"scl": {"2": 5}}))
+    later = stream.take(check(12.0, 1, delay={"4": 1.9}))
+
+    assert first is not None
+    assert first.gauges == {"delay_h": {"p0-00": 0.05}, "scl": {"p0-02": 5.0}}
+    assert later is not None
+    assert later.gauges == {"delay_h": {"p0-00": 0.05, "p0-04": 1.9}, "scl": {"p0-02": 5.0}}
+
+
 def test_times_may_be_texts_and_are_written_as_they_came() -> None:
     stream = started()
     stream.take({**CAMPAIGN, "c": "c2", "t": "2026-03-02T08:00:00Z"})
@@ -100,6 +111,13 @@ def test_a_campaign_is_forgotten_after_a_week() -> None:
         (check(10.5, seeds=[None]), "seeds: 'None' is no name"),
         (check(10.5, -1), "chk: is not the number"),
         (check(11.0, 1, chg={"5": "spam"}), "bad, chg: '5' is no seed"),
+        (check(10.5, delay={"1": 0.5}), "delay, scores: '1' is no seed of this check"),
+        (check(10.5, delay={"2": -1}), "delay, scores: '-1' is no delay_h"),
+        (check(10.5, delay={"2": float("nan")}), "delay, scores: 'nan' is no delay_h"),
+        (check(10.5, delay={"2": 1e300}), "delay, scores: '1e+300' is no delay_h"),
+        (check(10.5, delay=[1.0]), "delay, scores: is not an object of seed and number"),
+        (check(10.5, scores={"scl": {"2": True}}), "delay, scores: 'True' is no scl"),
+        (check(10.5, scores={"delay_h": {"2": 1}}), "scores: is not an object of bcl"),
     ],
 )
 def test_what_is_wrong_is_named_and_changes_nothing(record: dict[str, Any], problem: str) -> None:

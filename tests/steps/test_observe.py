@@ -12,7 +12,7 @@ from monitor.core.placements import LADDER, Placement, Sighting
 from monitor.steps.observe import observe, pass_time
 from monitor.store import incidents, observations, sightings
 from monitor.store.placement_tests import ENDS_AFTER
-from monitor.store.tables import HandoverRow, TestRow
+from monitor.store.tables import EvidenceRow, HandoverRow, TestRow
 from monitor.store.verdict_tables import ObservationRow
 from monitor.store.work_tables import JobRow
 from tests.steps.stories import event
@@ -209,3 +209,42 @@ def test_with_no_incident_open_time_passes_unheard(world: World, session: Sessio
         incidents.append(session, event(world.clock.now(), state=state))
     assert let_time_pass(world) == []
     assert jobs_of(session, "judge") == []
+
+
+def deliver(world: World, test: TestRow, number: int, **found: object) -> str:
+    """Hand a copy over now, and find it with these headers' facts, as received later."""
+    copy = world.copies(test)[number]
+    now = world.clock.now()
+    handed = HandoverRow(copy_id=copy.id or 0, attempt=1, started_at=now, finished_at=now)
+    handed.outcome = Outcome.ACCEPTED
+    world.session.add(handed)
+    world.session.add(EvidenceRow(copy_id=copy.id or 0, recorded_at=now, **found))
+    world.session.commit()
+    return f"seed{number + 1}@mail.example"
+
+
+def test_delays_and_the_receivers_scores_are_told(world: World, session: Session) -> None:
+    test = world.new_test()
+    microsoft = {"name": "microsoft", "facts": {"scl": 5, "bcl": None}, "standing": "receiver"}
+    claimed = {"name": "spamassassin", "facts": {"score": 9.5}, "standing": "claim"}
+    came = world.clock.now() + timedelta(hours=2)
+    seed = deliver(world, test, 0, received_at=came, facts={"filters": [microsoft, claimed]})
+    deliver(world, test, 1, received_at=world.clock.now() - timedelta(hours=1))
+    deliver(world, test, 2)
+    see(world, test, *[Placement.INBOX] * 3)
+    tell(world, test)
+    ((_, seen),) = observations.after(session, 0)
+    assert seen.gauges == {"delay_h": {seed: 2.0}, "scl": {seed: 5.0}}
+
+
+def test_an_observation_of_before_delays_were_read_is_still_read(
+    world: World, session: Session
+) -> None:
+    test = world.new_test()
+    see(world, test, Placement.INBOX)
+    tell(world, test)
+    row = session.exec(select(ObservationRow)).one()
+    row.body = {name: value for name, value in row.body.items() if name != "gauges"}
+    session.commit()
+    ((_, seen),) = observations.after(session, 0)
+    assert seen.gauges == {}

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from monitor.core.incidents import State
+from monitor.core.incidents import Evidence, Reading, State
 from tests.web.conftest import Make, Site
 from tests.web.worlds import (
     HOUR,
@@ -198,6 +198,24 @@ def test_controls_are_named_for_people(site_of: Sites) -> None:
 
     evidence = site_of(controlled).visit(INCIDENT).section("The evidence")
     assert evidence.row("Mail without links to lnk.example.net at Microsoft 365")[1] == "1 1 %"
+
+
+def test_late_mail_is_told_in_hours_for_senders_and_for_the_same_mail_elsewhere(
+    site_of: Sites,
+) -> None:
+    def late(world: World) -> None:
+        world.begin(providers=("microsoft365",), each=1)
+        event = provider_incident([])[0]
+        readings = (
+            Reading("northwind.example.org", "delay_h", 3, 0.05, 2.25, is_hit=True),
+            Reading("gmail", "delay_h", 3, 0.05, 0.05, is_control=True),
+        )
+        world.tell(replace(event, gauge="delay_h", evidence=Evidence(readings=readings)))
+
+    evidence = site_of(late).visit(INCIDENT).section("The evidence")
+    assert evidence.row("Northwind northwind.example.org")[1:] == ["2 h 15 min", "3 min", "3"]
+    assert evidence.row("Gmail")[1:] == ["3 min", "3 min", "3"]
+    assert "Not arrived" not in evidence.text
 
 
 def test_times_in_a_sentence_look_like_all_other_times(site_of: Sites) -> None:
