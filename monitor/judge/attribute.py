@@ -9,6 +9,9 @@ from monitor.judge.likelihood import log_add
 from monitor.judge.lines import RELABEL, Lines
 
 SURE = 0.7  # share of the real causes that one side must have, or it is left open whose fault
+INCIDENTS_A_YEAR = 24.0  # of all providers watched, those that the advisories leave out too
+TRUE_PER_NAT = 0.5  # true alarms come with two nats above the line, false ones ...
+FALSE_PER_NAT = 1.26  # ... with less: the slope of the line's table
 TAKEN_BACK = 0.4  # the share below which what was told once is taken back
 
 
@@ -70,17 +73,25 @@ def posterior(
 
 
 def _nothing_lasting(suspicions: list[Suspicion], lines: Lines) -> dict[Cause, float]:
-    """The rest: a single campaign, or chance.
-
-    At its line, a claim against a provider is as likely false as not. A sender's claims
-    are odds against just this rest.
-    """
+    """The rest: a single campaign, or chance. A sender's claims are odds against just that."""
     families = [s for s in suspicions if s.claim.family is not Family.SENDER]
     if families:
-        return {Cause.INSUFFICIENT: lines.of(families[0].claim).confirm}
+        line = lines.of(families[0].claim).confirm
+        of_provider = families[0].claim.family is Family.PROVIDER
+        return {Cause.INSUFFICIENT: line - _odds_at_line(lines) if of_provider else line}
     single = max((s.score for s in suspicions if not is_lasting(s.claim)), default=-math.inf)
     both = log_add(0.0, single)
     return {Cause.CONTENT: single - both, Cause.INSUFFICIENT: -both}
+
+
+def _odds_at_line(lines: Lines) -> float:
+    """Log odds that a claim against a provider is true if its evidence is just at the line.
+
+    How often such a claim is true, against how often false alarms were asked for; both by
+    the nat, because much evidence is rarely chance.
+    """
+    true = INCIDENTS_A_YEAR * TRUE_PER_NAT
+    return math.log(true / (lines.false_alarms_per_year * FALSE_PER_NAT))
 
 
 def is_unsure(claim: Claim, shares: dict[Cause, float], *, was_sure: bool) -> bool:

@@ -1,16 +1,18 @@
 """A case: one incident as the judge keeps it, and how its state changes."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from monitor.core.incidents import Cause, State
 from monitor.judge import trend
+from monitor.judge.attribute import left_open
 from monitor.judge.claims import Claim, Family, Suspicion
 from monitor.judge.clusters import Cluster
 from monitor.judge.lines import Line
-from monitor.judge.trend import Scene, Signs, Start, Turn
+from monitor.judge.trend import Scene, Signs, Start
+from monitor.judge.turns import Turn
 
 # An incident ends once in two days or so; that it ended within the last two hours has a
 # prior of 1 in 24. Odds of 9 to 1 after that take log(9) + log(24) nats: three good
@@ -24,14 +26,20 @@ QUIET_H = 12.0  # recovering, and no more mail to judge by
 SUSPICION_H = 72.0  # a suspicion that stays one for so long was chance
 FORGOTTEN_H = 168.0  # no mail that it could have hit for a week: nothing left to say
 HYSTERESIS = 2.0  # nats below the line at which a suspicion is dropped
+SAME = 0.6  # of a case's victims must be those of the other name it is given
+PART = 0.8  # of a case's losses must be covered by the wider one that contains it
 MOST_TESTS = 200
 MOST_CHANCE = 0.1  # that a sender's trouble is but chance, or one campaign's, when it is told
 LEAST_SHARE = 0.5  # of the named cause, when it is told
 LEAST_COMMON = 0.7  # the same of a cause beyond one provider and one sender
-CERTAIN = 0.9  # a cause that becomes so probable is news
+MOVED = 0.05  # by which the stated probability of the cause must change to be news
 AGAIN_H = 2.0  # between two events that say only how certain it is
+DOUBTED_H = 24.0  # after which it is told no more that it is less: the trouble becomes usual
 WIDER_H = 0.25  # and that only name further senders: who is named is warned, so it must not wait
+WIDER_SHARE = 0.1  # of its age that such news waits in a longer incident, ...
+WIDEST_H = 4.0  # ... and at most
 
+NARROW_TO_WIDE = (Family.SENDER, Family.PROVIDER, Family.COMMON)
 KNOWN = {State.SUSPECTED: 0.5, State.CONFIRMED: 0.9, State.RECOVERING: 0.9, State.CLOSED: 0.9}
 
 
@@ -57,6 +65,7 @@ class Case:
     by_removal: bool = False
     posterior: dict[Cause, float] = field(default_factory=dict)
     hit: list[str] = field(default_factory=list)
+    names: int = 0  # it was given after its first
     told: int = 0  # senders named as hit in the latest event
     said: float = -math.inf  # when that was, ...
     sure: float = 0.0  # ... and how probable it called the cause
@@ -74,6 +83,10 @@ class Case:
     @property
     def is_open(self) -> bool:
         return self.state is not State.CLOSED
+
+    def keeps_its_name(self, now: float) -> bool:
+        """Was it named anew too lately to be named anew again? The oftener, the longer."""
+        return now - self.said < AGAIN_H * self.names
 
     @property
     def is_sure(self) -> bool:
@@ -103,13 +116,32 @@ class Case:
         return told and doubts
 
     @property
-    def is_news(self) -> bool:
-        """Is there so much that is new since the latest event that another is worth writing?
+    def stated(self) -> dict[Cause, float]:
+        """The probabilities to state."""
+        return left_open(self.posterior) if self.is_unsure else dict(self.posterior)
 
-        More senders are hit than were named, or the cause has become certain.
+    @property
+    def share(self) -> float:
+        """The probability to state for the cause that is named."""
+        return self.stated.get(self.cause, 0.0)
+
+    def news(self, now: float) -> str | None:
+        """Why a further event is worth writing although name and state are as they were.
+
+        More senders are hit than were named, or the cause has become clearly more or less
+        probable than was said.
         """
-        share = self.posterior.get(self.cause, 0.0)
-        return len(self.hit) > self.told or (share >= CERTAIN > self.sure)
+        if self.state is not State.CONFIRMED:
+            return None
+        quiet_h = min(WIDEST_H, max(WIDER_H, WIDER_SHARE * (now - self.opened)))
+        if len(self.hit) > self.told and now - self.said >= quiet_h:
+            return "More senders are hit."
+        moved = self.share - self.sure
+        if abs(moved) < MOVED or now - self.said < AGAIN_H:
+            return None
+        if moved < 0 and now - self.opened > DOUBTED_H:
+            return None
+        return "It is more certain now." if moved > 0 else "It is less certain now."
 
     @property
     def may_turn(self) -> bool:
@@ -135,6 +167,23 @@ class Case:
             return 0.0
         return KNOWN[self.state] if self.claim.covers(cluster) else 0.0
 
+    def is_about(self, victims: Iterable[str]) -> bool:
+        """Is what hits *victims* another name for the same mail?"""
+        return len(set(self.hit) & set(victims)) >= SAME * len(self.hit)
+
+    def may_contain(self, other: "Case") -> bool:
+        """Is *other* of a narrower kind?"""
+        if other.claim.family not in NARROW_TO_WIDE or self.claim.family not in NARROW_TO_WIDE:
+            return False
+        width = NARROW_TO_WIDE.index
+        return width(other.claim.family) < width(self.claim.family)
+
+    def covers_losses(self, other: "Case", found: Signs) -> bool:
+        """Does this case explain nearly all that *other* was opened for?"""
+        lost = found.where((found.loss > 0) & (found.at >= other.start.first)).rows
+        known = [c for c in found.memory.clusters(lost) if self.id in c.explained]
+        return len(lost) > 0 and len(known) >= PART * len(lost)
+
     def assume(self, suspicion: Suspicion, scene: Scene) -> None:
         """Make the claim of *suspicion*, with its start and its victims."""
         self.claim, self.score, self.start = suspicion.claim, suspicion.score, scene.start
@@ -145,9 +194,9 @@ class Case:
     def name_victims(self, found: Signs) -> None:
         """Bring up to date who is hit."""
         until = math.inf if self.healed is None else self.healed
-        hit = trend.victims(found, self.start.high, until)
+        hit = trend.victims(found, self.start.first, until)
         self.hit += [sender for sender in hit if sender not in self.hit]
-        lost = (found.loss > 0) & (found.at >= self.start.high) & (found.at < until)
+        lost = (found.loss > 0) & (found.at >= self.start.first) & (found.at < until)
         self.tests |= dict.fromkeys(found.where(lost).tests)
         self.tests = dict.fromkeys(list(self.tests)[:MOST_TESTS])
 
@@ -158,7 +207,7 @@ class Case:
         if self.state is State.CONFIRMED:
             return self._withdrawn(line) or self._from_confirmed(ending, now)
         if self.state is State.RECOVERING:
-            return self._withdrawn(line) or self._from_recovering(ending, relapsing, now)
+            return self._from_recovering(line, ending, relapsing, now)
         return None
 
     def _withdrawn(self, line: Line) -> Step | None:
@@ -193,7 +242,9 @@ class Case:
             return Step(State.CLOSED, "There has been no mail for a week to judge it by.")
         return None
 
-    def _from_recovering(self, ending: Turn, relapsing: Turn, now: float) -> Step | None:
+    def _from_recovering(
+        self, line: Line, ending: Turn, relapsing: Turn, now: float
+    ) -> Step | None:
         if relapsing.evidence >= RELAPSES_AT:
             return Step(State.CONFIRMED, "Mail is being lost again.")
         healed = self.healed if self.healed is not None else now
@@ -201,6 +252,8 @@ class Case:
             return Step(State.CLOSED, f"The {ending.campaigns} campaigns since then bear it out.")
         if now - self.heard > QUIET_H:
             return Step(State.CLOSED, "It has not come back for twelve hours.")
+        if self._withdrawn(line) is not None:
+            return Step(State.CLOSED, "Nothing more is to be seen of it.")
         return None
 
     def snapshot(self) -> dict[str, Any]:
@@ -208,10 +261,10 @@ class Case:
             "id": self.id,
             "claim": self.claim.snapshot(),
             "state": self.state,
-            "times": [self.opened, self.start.low, self.start.high],
+            "times": [self.opened, self.start.low, self.start.first, self.start.high],
             "later": [self.heard, self.healed, self.back, self.closed],
             "score": self.score,
-            "flags": [self.is_unsure, self.by_removal],
+            "flags": [self.is_unsure, self.by_removal, self.names],
             "posterior": dict(self.posterior),
             "hit": self.hit,
             "told": [self.told, None if self.said == -math.inf else self.said, self.sure],
@@ -221,14 +274,13 @@ class Case:
 
     @classmethod
     def restore(cls, body: dict[str, Any]) -> "Case":
-        opened, low, high = body["times"]
-        case = cls(
-            body["id"], Claim.restore(body["claim"]), State(body["state"]), opened, Start(low, high)
-        )
+        opened, *start = body["times"]
+        claim, state = Claim.restore(body["claim"]), State(body["state"])
+        case = cls(body["id"], claim, state, opened, Start(*start))
         case.score, case.hit = body["score"], list(body["hit"])
         case.told, said, case.sure = body["told"]
         case.said = -math.inf if said is None else said
-        case.is_unsure, case.by_removal = body["flags"]
+        case.is_unsure, case.by_removal, case.names = body["flags"]
         case.posterior = {Cause(cause): share for cause, share in body["posterior"].items()}
         case.tests = dict.fromkeys(body["tests"])
         case.heard, case.healed, case.back, case.closed = body["later"]

@@ -65,6 +65,12 @@ class Claim:
         """The feature that this claim is about, if it is about one."""
         return f"{ESP}{self.esp}" if self.esp is not None else self.feature
 
+    @property
+    def region(self) -> str | None:
+        """The region of a provider's mailboxes that this claim is about, if it is about one."""
+        is_region = self.feature is not None and self.feature.startswith(REGION)
+        return self.feature.removeprefix(REGION) if self.feature and is_region else None
+
     def has_feature(self, cluster: Cluster) -> bool:
         """Does *cluster* carry what this claim is about, if it is about a feature at all?"""
         wanted = self.wanted

@@ -1,7 +1,7 @@
 """The cases, open ones and those closed of late, and what they explain."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from monitor.judge.memory import WINDOW_H, Memory
 
 LONGEST_PLACE = 64
 DROPPED_H = 24.0  # what was suspected and dropped is not suspected again for a day
+SPLIT = 0.5  # of the victims that must be new before a second claim is made at a provider
 RETAINED_H = 2 * WINDOW_H  # closed cases: longer than any later one could reach back
 
 
@@ -56,9 +57,18 @@ class Docket:
             None,
         )
 
-    def healed(self, sender: str) -> float:
-        """Since when the mail of *sender* was good again after its last trouble; or -inf."""
-        ended = [c.healed for c in self.cases.values() if c.closed and c.claim.sender == sender]
+    def healed(self, sender: str, provider: str | None = None) -> float:
+        """Since when the mail of *sender* was good again after its last trouble; or -inf.
+
+        Args:
+            provider: only trouble that *sender* had there is asked about; by default all.
+        """
+        ended = [
+            c.healed
+            for c in self.cases.values()
+            if c.closed and c.claim.sender == sender
+            if provider is None or c.claim.provider in {None, provider}
+        ]
         return max((hour for hour in ended if hour is not None), default=-math.inf)
 
     def was_dropped(self, case: Case, now: float) -> bool:
@@ -70,6 +80,38 @@ class Docket:
             and (old.claim.family, old.claim.provider, old.claim.sender)
             == (case.claim.family, case.claim.provider, case.claim.sender)
             for old in self.cases.values()
+        )
+
+    def is_told(self, claim: Claim, victims: Collection[str]) -> bool:
+        """Does an open case say so, or one of the same family and place name most *victims*?
+
+        Of common causes, one is enough to account for any of them.
+        """
+        split = SPLIT if claim.family is not Family.COMMON else 1.0
+        return any(
+            case.claim == claim or len(set(victims) - set(case.hit)) < split * len(victims)
+            for case in self.open()
+            if case.claim.family is claim.family and case.claim.provider == claim.provider
+        )
+
+    def foreshadowing(self, case: Case) -> Case | None:
+        """The suspicion of a sender that turns out to be *case*, which goes on under its id.
+
+        It was a mere suspicion, of a sender that *case* hits, at the same place and time.
+        """
+        if case.claim.family is Family.SENDER:
+            return None
+        return next(
+            (
+                known
+                for known in self.open()
+                if known.claim.family is Family.SENDER
+                and known.state is State.SUSPECTED
+                and known.claim.provider == case.claim.provider
+                and known.claim.sender in case.hit
+                and case.start.low <= known.start.first <= case.start.high
+            ),
+            None,
         )
 
     def about_seeds(self, provider: str) -> list[Case]:
@@ -84,7 +126,7 @@ class Docket:
             if case.claim.cause is Cause.SENDER
             and case.claim.sender is not None
             and case.state is not State.SUSPECTED
-            and case.start.high < hour
+            and case.start.first < hour
         )
 
     def explain(self, memory: Memory, clusters: Iterable[Cluster]) -> None:

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from monitor.core.incidents import Cause, IncidentEvent, State
-from monitor.judge import attribute, common_side, provider_side, sender_side, slide, trend
-from monitor.judge.cases import AGAIN_H, WIDER_H, Case
+from monitor.judge import attribute, common_side, provider_side, sender_side, slide, trend, turns
+from monitor.judge.cases import AGAIN_H, Case
 from monitor.judge.claims import ESP, Claim, Family, Suspicion
 from monitor.judge.clusters import Cluster
 from monitor.judge.docket import Docket
@@ -14,14 +15,14 @@ from monitor.judge.intake import News
 from monitor.judge.lines import Lines
 from monitor.judge.memory import Memory
 from monitor.judge.reports import Reporter
-from monitor.judge.trend import NO_TURN, Scene, Turn
+from monitor.judge.trend import Scene, Signs
+from monitor.judge.turns import NO_TURN, Turn
 
 SLOWLY_H = 1.0  # between two questions about a slow decline
 NEAR = 3.0  # nats: a control can add no more than that to the evidence
 OWN_TROUBLE_H = 48.0  # a sender in trouble for longer is no witness to a common cause
-PART = 0.8  # share of a case's losses that a wider claim must cover to contain it
-SAME = 0.6  # of a case's victims must be those of the other name it is given
-SPLIT = 0.5  # of the victims that must be new before a second claim is made at a provider
+
+YOUNG_H = 24.0  # what a start can still be learnt in
 
 GOING_ON = frozenset({State.SUSPECTED, State.CONFIRMED})
 
@@ -64,27 +65,46 @@ class Inquiry:
         if not case.is_open or case.claim.family is Family.SEED:
             return []
         renamed = cluster is not None and self._rename(case, cluster)
-        found = trend.signs(self.memory, case.claim, self.now, by_removal=case.by_removal)
-        ending = trend.end(found, case.hit, case.start.high if case.back is None else case.back)
+        found = self._signs(case)
+        ending = self._ending(case, found)
         relapsing = NO_TURN
         if case.state is State.RECOVERING and case.healed is not None:
-            relapsing = trend.relapse(found, case.hit, case.healed)
+            relapsing = turns.relapse(found, case.hit, case.healed)
         step = case.step(self.lines.of(case.claim), ending, relapsing, self.now)
         if step is not None:
             self._enter(case, step.state, ending, relapsing)
         if case.state in GOING_ON:
             case.name_victims(found)
         if step is not None:
-            event = self.reporter.event(case, step.reason, self.now)
+            event = self._tell(case, step.reason, found)
             return [event, *(self._contain(case) if step.state is State.CONFIRMED else [])]
         if renamed:
-            return [self.reporter.event(case, "Another cause explains it better.", self.now)]
-        is_wider = len(case.hit) > case.told
-        quiet_h = WIDER_H if is_wider else AGAIN_H
-        if case.state is State.CONFIRMED and case.is_news and self.now - case.said >= quiet_h:
-            reason = "More senders are hit." if is_wider else "It is certain now."
-            return [self.reporter.event(case, reason, self.now)]
-        return []
+            return [self._tell(case, "Another cause explains it better.", found)]
+        reason = case.news(self.now)
+        return [] if reason is None else [self._tell(case, reason, found)]
+
+    def _ending(self, case: Case, found: Signs) -> Turn:
+        """What the mail of *case* says for an end.
+
+        What a provider does to all mail may pass many senders by. What it does to a feature
+        passes few, and those hit may not send any again for days: there, others tell too.
+        """
+        new = case.claim.wanted is not None and case.claim.region is None
+        asked = turns.witnesses(found, case.hit, case.start.first, new=new)
+        return turns.end(found, asked, case.start.first if case.back is None else case.back)
+
+    def _tell(self, case: Case, reason: str, found: Signs) -> IncidentEvent:
+        """Write an event; a young case tells its start as it is known by now.
+
+        Later mail, of the same senders, adds the same to every start that is possible.
+        """
+        is_young = case.state in GOING_ON and self.now - case.opened <= YOUNG_H
+        if is_young and case.back is None:
+            window_h = self.now - case.start.low
+            began = trend.start(trend.unexplained(found, case.id), self.now, window_h)
+            case.start = began or case.start
+            self._explain(case)
+        return self.reporter.event(case, reason, self.now)
 
     def _enter(
         self, case: Case, state: State, ending: Turn = NO_TURN, relapsing: Turn = NO_TURN
@@ -107,9 +127,11 @@ class Inquiry:
         if case.state is State.RECOVERING:
             return False
         was = (case.claim, case.cause)
-        scene = None if better is None else self._scene(better, beside=case.id)
-        if better is not None and scene is not None and _is_same(case, scene):
-            case.assume(better, scene)
+        if better is not None and not case.keeps_its_name(self.now):
+            scene = self._scene(better, beside=case.id)
+            if scene is not None and case.is_about(scene.victims):
+                case.assume(better, scene)
+                case.names += 1
         self._weigh(case, suspicions)
         if (case.claim, case.cause) == was:
             return False
@@ -119,7 +141,7 @@ class Inquiry:
     def _suspicions(self, case: Case, cluster: Cluster) -> Sequence[Suspicion]:
         claim = case.claim
         if claim.family is Family.SENDER and claim.sender is not None:
-            since = self.docket.healed(claim.sender)
+            since = partial(self.docket.healed, claim.sender)
             return sender_side.suspect(
                 self.memory, self.now, cluster, since=since, also=claim.provider
             )
@@ -130,10 +152,12 @@ class Inquiry:
         return self._common(cluster, also=case)
 
     def _weigh(self, case: Case, suspicions: Sequence[Suspicion]) -> None:
-        rival = float("-inf")
+        rival = -math.inf
         if case.claim.cause is Cause.SENDER_AT_PROVIDER and case.claim.provider and case.hit:
+            sender, place = case.hit[0], case.claim.provider
+            since = self._healed(case.claim)
             rival = sender_side.rival_provider(
-                self.memory, case.hit[0], case.claim.provider, self.lines.providers
+                self.memory, sender, place, since, self.lines.providers
             )
         found = attribute.posterior(suspicions, self.lines, rival=rival)
         if case.is_past(found):
@@ -145,7 +169,21 @@ class Inquiry:
             case.is_unsure = unsure
 
     def _scene(self, suspicion: Suspicion, *, beside: str = "") -> Scene | None:
-        return trend.scene(self.memory, suspicion, self.now, beside=beside)
+        since = self._healed(suspicion.claim)
+        return trend.scene(self.memory, suspicion, self.now, since=since, beside=beside)
+
+    def _healed(self, claim: Claim) -> float:
+        """Since when mail speaks for *claim*, and not for a sender's trouble of before."""
+        if claim.sender is None:
+            return -math.inf
+        return self.docket.healed(claim.sender, claim.provider)
+
+    def _signs(self, case: Case) -> Signs:
+        low = case.start.low
+        found = trend.signs(
+            self.memory, case.claim, self.now, by_removal=case.by_removal, since=low
+        )
+        return found.where(found.at >= self._healed(case.claim))
 
     def _explain(self, case: Case) -> None:
         """Let every cluster know of a change in *case*, if it is of a kind that explains."""
@@ -188,7 +226,7 @@ class Inquiry:
     def _ask_sender(self, cluster: Cluster) -> list[IncidentEvent]:
         if not cluster.is_bad or self.docket.of_sender(cluster.sender) is not None:
             return []
-        since = self.docket.healed(cluster.sender)
+        since = partial(self.docket.healed, cluster.sender)
         suspicions = sender_side.suspect(self.memory, self.now, cluster, since=since)
         best = attribute.choose(suspicions, self.lines)
         return [] if best is None else self._open(best, suspicions)
@@ -217,59 +255,32 @@ class Inquiry:
     def _open(self, suspicion: Suspicion, suspicions: Sequence[Suspicion]) -> list[IncidentEvent]:
         """Open a case, unless an open one says it already."""
         scene = self._scene(suspicion)
-        if scene is None or self._is_told(suspicion.claim, scene):
+        if scene is None or self.docket.is_told(suspicion.claim, scene.victims):
             return []
-        name = self.docket.new_id(suspicion.claim, scene.start.high)
+        name = self.docket.new_id(suspicion.claim, scene.start.first)
         case = Case(name, suspicion.claim, State.SUSPECTED, self.now, scene.start, heard=self.now)
         case.assume(suspicion, scene)
         self._weigh(case, suspicions)
         confirmed = case.is_sure and case.score >= self.lines.of(case.claim).confirm
+        reason = "The evidence is past the line."
         if confirmed:
             case.state = State.CONFIRMED
+            if (known := self.docket.foreshadowing(case)) is not None:
+                case.id, reason = known.id, "Others are hit as well: it is not this sender."
         elif self.docket.was_dropped(case, self.now):
             return []
         self.docket.add(case)
         self._explain(case)
-        opened = self.reporter.event(case, "The evidence is past the line.", self.now)
+        opened = self.reporter.event(case, reason, self.now)
         return [opened, *(self._contain(case) if confirmed else [])]
-
-    def _is_told(self, claim: Claim, scene: Scene) -> bool:
-        """Does an open case of the same family and place name most of the victims?
-
-        Of common causes, one is enough to account for any of the victims.
-        """
-        victims = set(scene.victims)
-        split = SPLIT if claim.family is not Family.COMMON else 1.0
-        return any(
-            len(victims - set(case.hit)) < split * len(victims)
-            for case in self.docket.open()
-            if case.claim.family is claim.family and case.claim.provider == claim.provider
-        )
 
     def _contain(self, case: Case) -> list[IncidentEvent]:
         """Close the cases that turn out to be parts of *case*."""
         events = []
         for other in self.docket.open():
-            if other is not case and self._is_part(other, case):
+            if case.may_contain(other) and case.covers_losses(other, self._signs(other)):
                 other.part_of = case.id
                 self._enter(other, State.CLOSED)
                 reason = f"It is part of {case.id}: others are hit as well."
                 events.append(self.reporter.event(other, reason, self.now))
         return events
-
-    def _is_part(self, other: Case, case: Case) -> bool:
-        """Does the claim of *case* cover nearly all that *other* was opened for?"""
-        order = (Family.SENDER, Family.PROVIDER, Family.COMMON)
-        if other.claim.family is Family.SEED or case.claim.family is Family.SENDER:
-            return False
-        if order.index(other.claim.family) >= order.index(case.claim.family):
-            return False
-        found = trend.signs(self.memory, other.claim, self.now, by_removal=other.by_removal)
-        lost = found.where((found.loss > 0) & (found.at >= other.start.high)).rows
-        known = [c for c in self.memory.clusters(lost) if case.id in c.explained]
-        return len(lost) > 0 and len(known) >= PART * len(lost)
-
-
-def _is_same(case: Case, scene: Scene) -> bool:
-    """Is it another name for the same mail?"""
-    return len(set(case.hit) & set(scene.victims)) >= SAME * len(case.hit)

@@ -10,6 +10,7 @@ from monitor.core.incidents import Cause
 from monitor.judge import slide
 from monitor.judge.claims import FEWEST_VICTIMS, REGION, Claim, Suspicion
 from monitor.judge.clusters import REGION_STANDS_OUT, Cluster
+from monitor.judge.losses import beyond
 from monitor.judge.memory import Memory
 from monitor.judge.scan import ANY_SHARE, MOSTLY_ALL, Columns, Kind, Question, columns, evidence
 from monitor.judge.table import IS_BAD, REMOVAL, REMOVAL_AT, SENDER
@@ -112,7 +113,7 @@ def _question(
         return Question(belongs, (seen.partial, seen.bad), priors)
     partial, bad = np.tile(seen.partial, (len(belongs), 1)), np.tile(seen.bad, (len(belongs), 1))
     for place, name in enumerate(regions, start=1 + len(features)):
-        ratios = np.nan_to_num(table.regional(provider, name, seen.rows))
+        ratios = beyond(np.nan_to_num(table.regional(provider, name, seen.rows)), seen.explained)
         partial[place] = bad[place] = seen.normal + ratios
     return Question(belongs, (partial, bad), priors)
 

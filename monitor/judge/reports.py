@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from monitor.core.incidents import IncidentEvent
-from monitor.judge.attribute import left_open
 from monitor.judge.cases import Case
 from monitor.judge.claims import Family
 from monitor.judge.clusters import Cluster
@@ -26,14 +25,14 @@ class Reporter:
 
     def event(self, case: Case, reason: str, now: float) -> IncidentEvent:
         case.told, case.said = len(case.hit), now
-        case.sure = case.posterior.get(case.cause, 0.0)
+        case.sure = case.share
         evidence = tabulate(case, self.memory)
         covered = lasted(case).of(self.memory, self.memory.covered(case.claim))
         facts = Facts(
             cause=case.cause,
             claim=case.claim,
             state=case.state,
-            since=moment(case.start.high),
+            since=moment(case.start.first),
             until=None if case.healed is None else moment(case.healed),
             evidence=evidence,
             asked=self._asked(case, covered),
@@ -48,10 +47,10 @@ class Reporter:
             incident=case.id,
             state=case.state,
             cause=case.cause,
-            start=moment(case.start.high),
+            start=moment(case.start.first),
             start_low=moment(case.start.low),
             start_high=moment(case.start.high),
-            posterior=left_open(case.posterior) if case.is_unsure else dict(case.posterior),
+            posterior=case.stated,
             sentence=sentence(facts) + (risen.sentence if risen else ""),
             reason=reason,
             provider=case.claim.provider,

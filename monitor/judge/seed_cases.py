@@ -39,7 +39,7 @@ def follow(
 
 def _case(memory: Memory, docket: Docket, claim: Claim, odds: float, now: float) -> Case:
     start = _start(memory, claim, now)
-    case = Case(docket.new_id(claim, start.high), claim, State.CONFIRMED, now, start, heard=now)
+    case = Case(docket.new_id(claim, start.first), claim, State.CONFIRMED, now, start, heard=now)
     broken = probability(odds)
     case.posterior = {Cause.SEED: broken, Cause.INSUFFICIENT: 1 - broken}
     docket.add(case)
@@ -61,5 +61,5 @@ def _start(memory: Memory, claim: Claim, now: float) -> Start:
             low = cluster.sent
             break
     if high is None:
-        return Start(now - UNKNOWN_BEFORE_H, now)
-    return Start(high - UNKNOWN_BEFORE_H if low is None else min(low, high), high)
+        return Start(now - UNKNOWN_BEFORE_H, now, now)
+    return Start(high - UNKNOWN_BEFORE_H if low is None else min(low, high), high, high)

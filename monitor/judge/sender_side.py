@@ -5,6 +5,7 @@ die everywhere by their own content.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +15,19 @@ from monitor.judge.claims import Claim, Suspicion
 from monitor.judge.clusters import Cluster
 from monitor.judge.losses import coupled_losses
 from monitor.judge.memory import WINDOW_H, Memory
-from monitor.judge.reputation import ONSET_PER_H
-from monitor.judge.table import AT, PROVIDER, SENDER, TRIAL, UNEXPLAINED, Floats, Mask, numbered
+from monitor.judge.reputation import LEAST, MOST, ONSET_PER_H
+from monitor.judge.table import (
+    AT,
+    IN_TROUBLE,
+    PROVIDER,
+    SENDER,
+    TRIAL,
+    UNEXPLAINED,
+    Floats,
+    Mask,
+    Rows,
+    numbered,
+)
 
 COLLAPSES_PER_DAY = 1 / 200  # a sender's reputation falls at many providers at once
 ONE_CAMPAIGN = 0.01  # a campaign dies everywhere by its own content
@@ -29,18 +41,22 @@ SENDER_SHARES = ((0.07, 0.25), (0.25, 0.25), (0.6, 0.25), (0.95, 0.25))
 UNSEEN_H = 24.0  # before a sender's first mail, when its trouble may have begun as well
 
 
+# Since when mail is asked about: for a provider, or for None everywhere.
+Since = Callable[[str | None], float]
+
+
 def suspect(
-    memory: Memory, now: float, latest: Cluster, *, since: float, also: str | None = None
+    memory: Memory, now: float, latest: Cluster, *, since: Since, also: str | None = None
 ) -> list[Suspicion]:
     """Return what can be held against a sender, the best claim first.
 
     Args:
-        since: when its last trouble had ended, of which earlier mail tells.
+        since: when its last trouble had ended, there or anywhere; earlier mail tells of that.
         latest: the sender's cluster that gave rise to the question.
         also: another provider that it has been in trouble at.
     """
     sender = latest.sender
-    record = _record(memory, sender, max(since, now - WINDOW_H))
+    record = _record(memory, sender, max(since(None), now - WINDOW_H))
     if not len(record.at):
         return []
     everything = np.ones((1, len(record.at)), dtype=bool)
@@ -52,7 +68,8 @@ def suspect(
     ]
     for provider in dict.fromkeys([latest.provider, also or latest.provider]):
         claim = Claim(Cause.SENDER_AT_PROVIDER, provider, sender=sender)
-        found.append(Suspicion(claim, _at_provider(memory, sender, provider, since)))
+        score = _at_provider(memory, sender, provider, since(provider))
+        found.append(Suspicion(claim, score))
     return sorted(found, key=lambda s: -s.score)
 
 
@@ -91,18 +108,46 @@ def _at_provider(memory: Memory, sender: str, provider: str, since: float) -> fl
     return float(_over_onsets(ONSET_PER_H * 24, at[order], _since(losses)))
 
 
-def rival_provider(memory: Memory, sender: str, provider: str, providers: int) -> float:
-    """Log odds that it is the provider after all, given how its other senders fare."""
+def rival_provider(
+    memory: Memory, sender: str, provider: str, since: float, providers: int
+) -> float:
+    """Log odds that it is the provider after all, given how its other senders fare *since*.
+
+    Each of them may be in trouble of its own, and says no more than a provider's failure
+    would explain better.
+    """
     table = memory.table
     rows = table.sorted(table.at(provider))
+    rows = rows[table.number(AT, rows) >= since]
     rows = rows[np.argsort(table.number(AT, rows), kind="stable")]
-    at, ids = table.number(AT, rows), table.key(SENDER, rows)
-    senders = numbered(ids)
-    losses = np.zeros((len(rows), int(senders.max()) + 1 if len(rows) else 0))
+    own = table.key(SENDER, rows) == table.id(SENDER, sender)
+    if not own.any():
+        return -math.inf
+    rows, own = rows[own.argmax() :], own[own.argmax() :]
+    at, senders = table.number(AT, rows), numbered(table.key(SENDER, rows))
+    losses = np.zeros((len(rows), int(senders.max()) + 1))
     losses[np.arange(len(rows)), senders] = coupled_losses(memory, rows)
-    ratios = _mean_over(SENDER_SHARES, _since(losses))
-    own = ids == table.id(SENDER, sender)
-    return float(_over_onsets(PROVIDER_FAILS_PER_DAY / providers, at[own], ratios[own]))
+    units = _since(losses)[own]
+    trouble = _trouble(table.number(IN_TROUBLE, rows), at, senders)[own]
+    alone = np.logaddexp(np.log(trouble) + units, np.log1p(-trouble))
+    alone[:, 0] = 0.0  # the sender itself
+    ratios = _mean_over(SENDER_SHARES, units) - alone.sum(axis=1)
+    return float(_over_onsets(PROVIDER_FAILS_PER_DAY / providers, at[own], ratios))
+
+
+def _trouble(before: Floats, at: Floats, senders: Rows) -> Floats:
+    """Starts x senders: probability of trouble of their own, then or later.
+
+    Args:
+        before: the same before each cluster, at its sender.
+    """
+    n = len(at)
+    following = np.full((n, int(senders.max()) + 1), n)
+    following[np.arange(n), senders] = np.arange(n)
+    following = np.minimum.accumulate(following[::-1], axis=0)[::-1]
+    known = np.append(before, LEAST)[following]  # no mail from then on says nothing
+    later = 1 - np.exp(-(at[-1] - at) * ONSET_PER_H)
+    return np.asarray(np.clip(known + (1 - known) * later[:, None], LEAST, MOST))
 
 
 def _since(values: Floats) -> Floats:

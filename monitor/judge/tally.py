@@ -39,7 +39,7 @@ class Period:
 
 def lasted(case: Case) -> Period:
     """From the first mail hit until its mail was good again, if it was."""
-    return _period(case, case.start.high)
+    return _period(case, case.start.first)
 
 
 def _period(case: Case, since: float) -> Period:

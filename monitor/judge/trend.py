@@ -1,8 +1,7 @@
-"""When did it start, whom does it hit, and is it over? Read from the clusters of a claim."""
+"""When did it start, and whom does it hit? Read from the clusters of a claim."""
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import numpy as np
@@ -17,7 +16,7 @@ from monitor.judge.table import (
     ARRIVAL,
     AT,
     EVERYWHERE,
-    IS_BAD,
+    IN_TROUBLE,
     IS_BLIND,
     LAST,
     MOVED,
@@ -29,8 +28,9 @@ from monitor.judge.table import (
 )
 
 MOST_GOOD, MOST_BAD = 2.3, 3.4  # nats that one campaign can say for the end, or against it
-MOST_SENDER = 4.6  # nats that one sender of several can say: two campaigns
 UNKNOWN_BEFORE_H = 24.0  # how long before the first bad cluster it may have begun unseen
+REMOVED_SHARE = 0.2  # of what is lost, from which removal is what an incident does
+OUTSIDE = 0.1  # probability that it began outside the bounds that are told
 BLIND = MOST_BAD  # what a cluster that could not be looked at says for a blind monitor
 
 
@@ -58,14 +58,22 @@ class Signs:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """When an incident began: hours of the first mail hit, and of the last mail spared."""
+    """When an incident began: between *low* and *high*; *first* is the first mail hit."""
 
     low: float
+    first: float
     high: float
 
 
-def signs(memory: Memory, claim: Claim, now: float, *, by_removal: bool) -> Signs:
-    """Every cluster that *claim* covers, in order of time."""
+def signs(
+    memory: Memory, claim: Claim, now: float, *, by_removal: bool, since: float = -math.inf
+) -> Signs:
+    """Every cluster that *claim* covers, in order of time.
+
+    Args:
+        by_removal: mail may be taken away after it has arrived ...
+        since: ... as what was lost since then tells; by default all that is known.
+    """
     table = memory.table
     rows = memory.covered(claim)
     rows = rows[now - table.number(AT, rows) <= WINDOW_H]
@@ -75,7 +83,7 @@ def signs(memory: Memory, claim: Claim, now: float, *, by_removal: bool) -> Sign
     elif claim.feature is not None and claim.feature.startswith(REGION):
         found = _of_region(memory, claim, rows[known])
     else:
-        found = _ordinary(memory, claim, rows[known], by_removal=by_removal)
+        found = _ordinary(memory, claim, rows[known], since if by_removal else None)
     return found.where(np.argsort(found.at, kind="stable"))
 
 
@@ -83,7 +91,7 @@ def _blind(memory: Memory, rows: Rows) -> Signs:
     """All clusters as signs of a monitor that cannot see, those without any news too."""
     table = memory.table
     blind = table.flag(IS_BLIND, rows)
-    seen = _ordinary(memory, Claim(Cause.MONITOR), rows[~blind], by_removal=False)
+    seen = _ordinary(memory, Claim(Cause.MONITOR), rows[~blind], None)
     unseen = rows[blind]
     return Signs(
         memory,
@@ -99,34 +107,41 @@ def _of_region(memory: Memory, claim: Claim, rows: Rows) -> Signs:
     return Signs(memory, rows, memory.table.number(SENT, rows), ratios)
 
 
-def _ordinary(memory: Memory, claim: Claim, rows: Rows, *, by_removal: bool) -> Signs:
+def _ordinary(memory: Memory, claim: Claim, rows: Rows, removed_since: float | None) -> Signs:
     table = memory.table
     coupled = claim.family is Family.PROVIDER or claim.cause is Cause.SENDER_AT_PROVIDER
     everywhere = probabilities(table.number(EVERYWHERE, rows)) if coupled else 0.0
     loss = either(memory, rows, everywhere)
     partial = either(memory, rows, everywhere, partial=True)
     sent, moved = table.number(SENT, rows), table.number(MOVED, rows)
-    # Younger mail that is still there may yet be taken away.
-    settles = _settles(memory, rows) if by_removal else 0.0
-    keep = (loss >= 0) | (table.number(LAST, rows) - sent >= settles)
     on_arrival = losses(table.likelihood(ARRIVAL, rows), everywhere) > 0
-    at = np.where(np.isnan(moved) | on_arrival, sent, moved)[keep]
-    rows, loss, partial = rows[keep], loss[keep], partial[keep]
+    later = ~np.isnan(moved) & ~on_arrival
+    at = np.where(later, moved, sent)
+    keep = np.ones(len(rows), dtype=bool)
+    if removed_since is not None:
+        # Younger mail that is still there may yet be taken away, and so says nothing; what
+        # is lost on arrival then, by chance, must not speak alone.
+        settles = _settles(memory, rows, later, (loss > 0) & (at >= removed_since))
+        keep = later | (table.number(LAST, rows) - sent >= settles)
+    rows, loss, partial, at = rows[keep], loss[keep], partial[keep], at[keep]
     order = np.argsort(at, kind="stable")
     if _is_partial(memory, rows[order], loss[order], partial[order]):
         loss = np.maximum(loss, partial)
     return Signs(memory, rows, at, loss)
 
 
-def _settles(memory: Memory, rows: Rows) -> float:
-    """Hours after which mail that is still there may be taken for spared.
+def _settles(memory: Memory, rows: Rows, later: Mask, lost: Mask) -> float:
+    """Hours after which mail that is still there may be taken for spared; 0 if at once.
 
-    Half of what was removed so far was gone by then; younger mail says nothing yet.
+    Half of what was removed so far was gone by then; younger mail says nothing yet. Of
+    what is lost, a fifth must be lost so: here and there something is removed anyway.
     """
     table = memory.table
-    delays = (table.number(MOVED, rows) - table.number(SENT, rows))[table.flag(IS_BAD, rows)]
-    delays = delays[~np.isnan(delays)]
-    return max(SETTLE_H, float(np.median(delays))) if len(delays) else SETTLE_H
+    removed = later & lost
+    if removed.sum() < REMOVED_SHARE * max(1, lost.sum()):
+        return 0.0
+    delays = (table.number(MOVED, rows) - table.number(SENT, rows))[removed]
+    return max(SETTLE_H, float(np.median(delays)))
 
 
 def _is_partial(memory: Memory, rows: Rows, loss: Floats, partial: Floats) -> bool:
@@ -141,23 +156,36 @@ def _is_partial(memory: Memory, rows: Rows, loss: Floats, partial: Floats) -> bo
 
 
 def start(found: Signs, now: float, window_h: float) -> Start | None:
-    """The change-point: the latest time since when the signs say most for the claim.
+    """The change-point: the time since when the signs say most for the claim.
 
-    Only senders that have been hit are asked: the others say nothing about when.
+    Only senders that have been hit are asked: the others say nothing about when. One of
+    several may have been in trouble of its own: what it loses counts as far as it was not
+    known to be. The bounds hold nine tenths of what is likely, where the trouble is as
+    likely to begin in any hour.
     """
     recent = found.where(now - found.at <= window_h + UNKNOWN_BEFORE_H)
-    senders = found.memory.table.key(SENDER, recent.rows)
+    table = recent.memory.table
+    senders = table.key(SENDER, recent.rows)
     asked = recent.where(np.isin(senders, senders[recent.loss > 0]))
-    if not len(asked.at):
+    hit = frozenset(asked.senders)
+    if len(hit) > 1:
+        lost = asked.loss * (1 - table.number(IN_TROUBLE, asked.rows))
+        asked = replace(asked, loss=np.where(asked.loss > 0, lost, asked.loss))
+    told = campaigns(asked, hit, -math.inf)[::-1]
+    if not told:
         return None
-    totals = np.cumsum(asked.loss[::-1])
-    best = int(totals.argmax())
-    if totals[best] <= 0:
+    at = np.array([campaign[0] for campaign in told])
+    totals = np.cumsum([loss for _, _, loss in reversed(told)])[::-1]
+    if totals.max() <= 0:
         return None
-    first = len(totals) - 1 - best
-    high = float(asked.at[first])
-    low = float(asked.at[first - 1]) if first else high - UNKNOWN_BEFORE_H
-    return Start(max(low, high - WINDOW_H), high)
+    best = len(totals) - 1 - int(totals[::-1].argmax())
+    spans = np.diff(at, prepend=at[0] - UNKNOWN_BEFORE_H)
+    shares = np.cumsum(spans * np.exp(totals - totals.max()))
+    shares /= shares[-1]
+    lowest, highest = np.searchsorted(shares, (OUTSIDE / 2, 1 - OUTSIDE / 2)).tolist()
+    low = float(at[min(lowest, best)] - spans[min(lowest, best)])
+    first, high = float(at[best]), float(at[max(highest, best)])
+    return Start(max(low, first - WINDOW_H), first, high)
 
 
 def victims(found: Signs, since: float, until: float) -> list[str]:
@@ -178,75 +206,35 @@ class Scene:
     victims: list[str]
 
 
-def scene(memory: Memory, suspicion: Suspicion, now: float, *, beside: str = "") -> Scene | None:
+def scene(
+    memory: Memory, suspicion: Suspicion, now: float, *, since: float = -math.inf, beside: str = ""
+) -> Scene | None:
     """Look at the mail that *suspicion* is about; None if it cannot be upheld there.
 
     Losses that another incident explains are that one's.
 
     Args:
+        since: earlier mail tells of other trouble, that has ended.
         beside: the incident that is to make this claim, if there is one already.
     """
-    told = signs(memory, suspicion.claim, now, by_removal=suspicion.by_removal)
-    of_others = [bool(c.explained.keys() - {beside}) for c in memory.clusters(told.rows)]
-    found = told.where((told.loss <= 0) | ~np.array(of_others, dtype=bool))
+    recent = now - suspicion.window_h
+    told = signs(memory, suspicion.claim, now, by_removal=suspicion.by_removal, since=recent)
+    found = unexplained(told.where(told.at >= since), beside)
     began = start(found, now, suspicion.window_h)
     if began is None:
         return None
-    hit = victims(found, began.high, math.inf)
+    hit = victims(found, began.first, math.inf)
     fewest = FEWEST_VICTIMS if suspicion.claim.family is Family.PROVIDER else 1
     return Scene(found, began, hit) if len(hit) >= fewest else None
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """The evidence that things have changed, and since when."""
-
-    evidence: float = 0.0
-    since: float = 0.0
-    campaigns: int = 0
+def unexplained(told: Signs, beside: str) -> Signs:
+    """Leave out losses that another incident than *beside* explains."""
+    of_others = [bool(c.explained.keys() - {beside}) for c in told.memory.clusters(told.rows)]
+    return told.where((told.loss <= 0) | ~np.array(of_others, dtype=bool))
 
 
-NO_TURN = Turn()
-
-
-def end(found: Signs, hit: Iterable[str], since: float) -> Turn:
-    """The best evidence that the trouble of the senders *hit* has ended after *since*."""
-    return _turn(found, frozenset(hit), since, -1.0)
-
-
-def relapse(found: Signs, hit: Iterable[str], since: float) -> Turn:
-    """The best evidence that it has come back after *since*."""
-    return _turn(found, frozenset(hit), since, 1.0)
-
-
-def _turn(found: Signs, hit: frozenset[str], since: float, direction: float) -> Turn:
-    return turn(_campaigns(found, hit, since), direction, several=len(hit) > 1)
-
-
-def turn(campaigns: Iterable[tuple[float, str, float]], direction: float, *, several: bool) -> Turn:
-    """Over all moments: how much the signs after it speak for a change.
-
-    A campaign is one piece of evidence at however many providers it was seen, and a
-    sender of several can say only so much.
-
-    Args:
-        campaigns: hour, sender and bounded loss of each, newest first.
-        direction: -1 for an end, 1 for a relapse.
-        several: are they of more than one sender?
-    """
-    most = MOST_SENDER if several else math.inf
-    by_sender: dict[str, float] = {}
-    best, total = NO_TURN, 0.0
-    for number, (at, sender, loss) in enumerate(campaigns, start=1):
-        before = by_sender.get(sender, 0.0)
-        by_sender[sender] = after = before + direction * loss
-        total += max(-most, min(most, after)) - max(-most, min(most, before))
-        if total > best.evidence:
-            best = Turn(total, at, number)
-    return best
-
-
-def _campaigns(found: Signs, hit: frozenset[str], since: float) -> list[tuple[float, str, float]]:
+def campaigns(found: Signs, hit: frozenset[str], since: float) -> list[tuple[float, str, float]]:
     """Hour, sender and bounded loss of each campaign, newest first."""
     recent = found.where(found.at >= since)
     tests: dict[str, tuple[float, str, float]] = {}

@@ -97,6 +97,15 @@ def test_the_same_state_is_told_once_however_often_it_is_said(world: World) -> N
     assert happens(world, event(world.clock.now())) == []
 
 
+def test_who_is_hit_later_is_told_then_and_nobody_twice(world: World) -> None:
+    """The same incident is said again whenever more senders are hit, or it is more certain."""
+    happens(world, event(world.clock.now()))
+    add_stranger(world)
+    everybody = ("news.example.org", "calm.example.org")
+    assert len(happens(world, event(world.clock.now(), hit=everybody))) == 1
+    assert happens(world, event(world.clock.now(), hit=everybody)) == []
+
+
 def test_a_new_cause_is_told_again(world: World) -> None:
     happens(world, event(world.clock.now(), cause=Cause.SENDER, sender="news.example.org"))
     assert len(happens(world, event(world.clock.now()))) == 1

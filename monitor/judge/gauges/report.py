@@ -33,7 +33,7 @@ class GaugeReporter:
             incident=case.id,
             state=case.state,
             cause=case.cause,
-            start=moment(case.start.high),
+            start=moment(case.start.first),
             start_low=moment(case.start.low),
             start_high=moment(case.start.high),
             posterior=dict(case.posterior),
@@ -58,7 +58,7 @@ class GaugeReporter:
             gauge=told.gauge,
             claim=case.claim,
             state=case.state,
-            since=moment(case.start.high),
+            since=moment(case.start.first),
             until=None if case.healed is None else moment(case.healed),
             hit=len(case.hit),
             asked=len(senders | set(case.hit)),
@@ -92,7 +92,7 @@ class GaugeReporter:
 
 def _is_during(told: GaugeCase, row: Row) -> bool:
     until = told.case.healed
-    return told.case.start.high <= row.sent and (until is None or row.sent < until)
+    return told.case.start.first <= row.sent and (until is None or row.sent < until)
 
 
 def _excess(reading: Reading) -> float:

@@ -22,7 +22,7 @@ from monitor.judge.gauges.usual import Usual
 from monitor.judge.hours import moment
 from monitor.judge.likelihood import probability
 from monitor.judge.lines import Line, Lines
-from monitor.judge.trend import Turn
+from monitor.judge.turns import Turn
 
 MOST_SURE = 5.0  # nats: nothing is so certain that it could not be something else
 NO_EVIDENCE = -1e9  # nats; JSON knows no infinity
@@ -188,7 +188,7 @@ class Round:
         case, least = known.case, KINDS[self.gauge].least
         hit = told.hits(found.rows, self.now, found.shift.span_h, least)
         case.hit += [sender for sender in hit if sender not in case.hit]
-        late = [r for r in found.rows if r.sender in hit and r.sent >= case.start.high]
+        late = [r for r in found.rows if r.sender in hit and r.sent >= case.start.first]
         for row in late:
             if row.excess >= least and len(case.tests) < MOST_TESTS:
                 case.tests[row.test] = None
@@ -203,7 +203,7 @@ class Round:
         began = told.start(found.rows, hit, size)
         if began is None or len(hit) < told.fewest_hit(claim):
             return []
-        case = Case(self._id(claim, began.high), claim, State.SUSPECTED, self.now, began)
+        case = Case(self._id(claim, began.first), claim, State.SUSPECTED, self.now, began)
         case.score, case.heard = found.shift.score, self.now
         self._weigh_causes(case)
         if case.score >= line.confirm and case.is_sure:

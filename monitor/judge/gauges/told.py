@@ -8,7 +8,8 @@ from monitor.core.incidents import Cause, State
 from monitor.judge.cases import Case
 from monitor.judge.claims import Claim
 from monitor.judge.gauges.recent import Row
-from monitor.judge.trend import MOST_BAD, MOST_GOOD, NO_TURN, UNKNOWN_BEFORE_H, Start, Turn, turn
+from monitor.judge.trend import MOST_BAD, MOST_GOOD, UNKNOWN_BEFORE_H, Start
+from monitor.judge.turns import NO_TURN, Turn, turn
 
 GOING_ON = frozenset({State.SUSPECTED, State.CONFIRMED})
 HALF = 0.5  # of the excess that was told of: what shows less is good again
@@ -58,7 +59,7 @@ class GaugeCase:
     def turns(self, rows: Sequence[Row]) -> tuple[Turn, Turn]:
         """The best evidence that it is over, and that it has come back since."""
         case, told = self.case, self.losses(rows)
-        since = case.start.high if case.back is None else case.back
+        since = case.start.first if case.back is None else case.back
         several = len(case.hit) > 1
         ending = turn([c for c in told if c[0] >= since], -1.0, several=several)
         if case.healed is None:
@@ -91,7 +92,7 @@ def start(rows: Sequence[Row], hit: Sequence[str], size: float) -> Start | None:
         return None
     high = asked[first].sent
     before = asked[first + 1].sent if first + 1 < len(asked) else high - UNKNOWN_BEFORE_H
-    return Start(before, high)
+    return Start(before, high, high)
 
 
 def hits(rows: Sequence[Row], now: float, span_h: float, least: float) -> list[str]:
