@@ -3,8 +3,12 @@
 The scan of `scan.py` asks for mail that is lost by whole campaigns, and takes a small
 common dip for harmless. A filter that tightens over a week is such a dip for days. Here each
 sender is one observation: how much more of its mail is lost than usual, less what the same
-campaigns lose elsewhere. The score grows with Student's t over the senders.
+campaigns lose elsewhere. The score is the log likelihood ratio of Student's t over the
+senders, with as many degrees of freedom as its variance is known by (B. L. Welch, Biometrika
+34 (1947), 28-35): eight senders that happen to agree prove little.
 """
+
+import math
 
 import numpy as np
 
@@ -29,6 +33,7 @@ SPANS_H = (24.0, 48.0)  # of mail that is compared with what is usual
 FEWEST_SENDERS = 8
 MOST_EXCESS = 0.5  # of one cluster: content that fails by itself must not decide
 ALIKE = 0.3  # correlation of the campaigns of one sender
+MOST_FREEDOM = 1000.0  # degrees; as good as a normal distribution
 WOBBLE = 0.02  # a provider's share of lost mail moves by so much without any incident
 DOUBT = 0.5  # of what the weekday is known to change: it is learnt from three or four such days
 OFFSET = 2.2  # nats, so that the lines of the scan hold here too
@@ -38,10 +43,10 @@ def suspect(memory: Memory, provider: str, now: float, *, beside: str = "") -> S
     """Return the evidence that all mail at *provider* fares worse of late, if there is enough."""
     rows = _of_late(memory, now, beside)
     age = now - memory.table.number(AT, rows)
-    best = max(_deviation(memory, provider, rows[age <= span]) for span in SPANS_H)
+    best = max(_evidence(memory, provider, rows[age <= span]) for span in SPANS_H)
     if best <= 0:
         return None
-    return Suspicion(Claim(Cause.PROVIDER, provider), best * best / 2 - OFFSET, 96.0)
+    return Suspicion(Claim(Cause.PROVIDER, provider), best - OFFSET, 96.0)
 
 
 def _of_late(memory: Memory, now: float, beside: str) -> Rows:
@@ -52,8 +57,11 @@ def _of_late(memory: Memory, now: float, beside: str) -> Rows:
     return np.asarray(rows[explained(memory, rows, beside) == 0])
 
 
-def _deviation(memory: Memory, provider: str, rows: Rows) -> float:
-    """Student's t of the senders' excess losses in the mail of *rows*; 0 if too few."""
+def _evidence(memory: Memory, provider: str, rows: Rows) -> float:
+    """Log likelihood ratio of the senders' excess losses in the mail of *rows*.
+
+    It is 0 if there are too few senders, or if there is no excess.
+    """
     table = memory.table
     excess = np.clip(
         table.number(LOST, rows) - table.number(USUAL, rows), -MOST_EXCESS, MOST_EXCESS
@@ -68,13 +76,30 @@ def _deviation(memory: Memory, provider: str, rows: Rows) -> float:
     counts = np.bincount(sender)
     if len(counts) < FEWEST_SENDERS:
         return 0.0
-    means = np.bincount(sender, own) / counts
+    rhythm = float(table.number(WEEKDAY, rows[here]).mean())
+    return _agreement(np.bincount(sender, own) / counts, counts, DOUBT * rhythm)
+
+
+def _agreement(means: Floats, counts: Rows, doubt: float) -> float:
+    """Log likelihood ratio for *means* of senders with *counts* clusters being above 0.
+
+    Student's t becomes the normal deviate that is as improbable (D. L. Wallace, Annals of
+    Mathematical Statistics 30 (1959), 1124-1125).
+
+    Args:
+        doubt: standard error of what is usual, beside a provider's usual wobble.
+    """
     weights = counts / (1 + (counts - 1) * ALIKE)
-    total = weights.sum()
-    mean = float((weights * means).sum() / total)
-    spread = float((weights**2 * (means - mean) ** 2).sum() / total**2)
-    rhythm = table.number(WEEKDAY, rows[here]).mean()
-    return mean / float(np.sqrt(spread + WOBBLE**2 + (DOUBT * rhythm) ** 2))
+    weights /= weights.sum()
+    mean = float(weights @ means)
+    if mean <= 0:
+        return 0.0
+    alone = float(weights @ weights)  # 1 over the number of senders, if all were alike
+    spread = float(weights**2 @ (means - mean) ** 2) / (1 - alone)
+    variance = spread + WOBBLE**2 + doubt**2
+    freedom = min(MOST_FREEDOM, (1 / alone - 1) * (variance / max(spread, 1e-9)) ** 2)
+    square = freedom * math.log1p(mean * mean / variance / freedom)
+    return square * ((8 * freedom + 1) / (8 * freedom + 3)) ** 2 / 2
 
 
 def _means(group: Rows, values: Floats, groups: int) -> Floats:
