@@ -161,7 +161,7 @@ class Case:
         if not self.explains_any:
             return 0.0
         latest = cluster.at if cluster.moved is None else max(cluster.at, cluster.moved)
-        if self.claim.family is Family.COMMON and not cluster.is_widely_bad:
+        if self.claim.family is Family.COMMON and cluster.is_spared_elsewhere:
             return 0.0  # what fails at one provider only has another cause
         if latest < self.start.low or cluster.sent > (self.closed or cluster.sent):
             return 0.0

@@ -126,6 +126,7 @@ class Cluster:
     everywhere_odds: float = 0.0
     removed_odds: float = REMOVED_EVERYWHERE_ODDS
     is_widely_bad: bool = False
+    is_spared_elsewhere: bool = False  # or at fewer, as far as it is known
     row: int = -1  # in the table
 
     @property

@@ -41,13 +41,15 @@ class Trial:
         return probability(math.log(self.prior / (1 - self.prior)) + says)
 
     def compare(self) -> None:
-        """Tell each cluster whether the campaign fails at half of the others, or more."""
+        """Tell each cluster whether the campaign fails at half of the others, or at fewer."""
         known = [cluster for cluster in self.clusters.values() if cluster.arrival is not None]
         bad = sum(cluster.is_bad for cluster in known)
         for cluster in self.clusters.values():
             itself = cluster.arrival is not None
             others = len(known) - itself
-            cluster.is_widely_bad = 2 * (bad - (itself and cluster.is_bad)) >= max(2, others)
+            bad_others = bad - (itself and cluster.is_bad)
+            cluster.is_widely_bad = 2 * bad_others >= max(2, others)
+            cluster.is_spared_elsewhere = 2 * bad_others < others
 
     def weigh(self, table: Table) -> None:
         """Tell each cluster what the others say of the campaign."""
