@@ -77,10 +77,10 @@ def _evidence(memory: Memory, provider: str, rows: Rows) -> float:
     if len(counts) < FEWEST_SENDERS:
         return 0.0
     rhythm = float(table.number(WEEKDAY, rows[here]).mean())
-    return _agreement(np.bincount(sender, own) / counts, counts, DOUBT * rhythm)
+    return agreement(np.bincount(sender, own) / counts, counts, DOUBT * rhythm)
 
 
-def _agreement(means: Floats, counts: Rows, doubt: float) -> float:
+def agreement(means: Floats, counts: Rows, doubt: float) -> float:
     """Log likelihood ratio for *means* of senders with *counts* clusters being above 0.
 
     Student's t becomes the normal deviate that is as improbable (D. L. Wallace, Annals of

@@ -1,11 +1,16 @@
 """The slow channel: a filter that tightens a little every day."""
 
+import math
 from dataclasses import replace
 from datetime import timedelta
+
+import numpy as np
+import pytest
 
 from monitor.core.incidents import Cause, IncidentEvent, State
 from monitor.core.placements import Placement
 from monitor.judge.judge import Judge
+from monitor.judge.slide import agreement
 from tests.judge.worlds import START, Trouble, World, at, judged, senders
 
 PROVIDERS = ("gmail", "yahoo", "icloud")
@@ -42,3 +47,17 @@ def test_a_slow_slide_is_found_before_a_third_of_the_mail_is_lost() -> None:
 
     assert {event.provider for event in found} == {"yahoo"}
     assert at(ONSET_H) < found[0].at - START < at(ONSET_H + 10 * STEP_H)
+
+
+def test_few_senders_that_agree_prove_less_than_their_standard_error_says() -> None:
+    # t = 4.33 with 7 degrees of freedom is as rare as 2.93 of the normal distribution.
+    mean = 4.33 * math.sqrt(8 / 7 / 8)
+    means = mean + np.array([1.0, -1.0] * 4)
+
+    found = agreement(means, np.ones(8, dtype=int), doubt=0.0)
+
+    assert found == pytest.approx(2.93**2 / 2, rel=0.02)
+
+
+def test_senders_that_do_better_than_usual_speak_for_nothing() -> None:
+    assert agreement(np.full(9, -0.2), np.ones(9, dtype=int), doubt=0.0) == 0.0
