@@ -8,7 +8,7 @@ from typing import Any
 from monitor.core.incidents import Cause, State
 from monitor.judge.cases import Case
 from monitor.judge.claims import Claim, Family
-from monitor.judge.clusters import Cluster
+from monitor.judge.clusters import Cluster, Fate
 from monitor.judge.hours import moment
 from monitor.judge.memory import WINDOW_H, Memory
 
@@ -26,6 +26,7 @@ class Docket:
     # By provider: how far above its line the best claim was when last asked about.
     near: dict[str, float] = field(default_factory=dict)
     slowly: dict[str, float] = field(default_factory=dict)  # when asked about a slow decline
+    late: list[Case] = field(default_factory=list)  # incidents of mail that is late, kept elsewhere
 
     def __iter__(self) -> Iterator[Case]:
         return iter(list(self.cases.values()))
@@ -130,10 +131,11 @@ class Docket:
         )
 
     def explain(self, memory: Memory, clusters: Iterable[Cluster]) -> None:
-        """Tell *clusters* which cases may have hit them."""
+        """Tell *clusters* which cases may have hit them. Mail that is late is missing at first."""
         cases = [case for case in self.cases.values() if case.explains_any]
         for cluster in clusters:
-            explained = {c.id: share for c in cases if (share := c.explains(cluster))}
+            late = self.late if self.late and cluster.way is Fate.MISSING else ()
+            explained = {c.id: share for c in (*cases, *late) if (share := c.explains(cluster))}
             if explained != cluster.explained:
                 cluster.explain(explained)
                 memory.weighed(cluster)

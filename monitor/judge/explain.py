@@ -38,6 +38,7 @@ class Facts:
     places: int  # providers at which there was mail that could have been
     names: Mapping[str, str]  # of providers
     is_part: bool = False  # closed because a wider incident contains it
+    is_late: bool = False  # that one is about mail that is late, not lost
 
     def provider(self, name: str | None) -> str:
         return plain(self.names.get(name or "", name or "a provider"))
@@ -56,6 +57,8 @@ def plain(text: str) -> str:
 
 def sentence(facts: Facts) -> str:
     """Say *facts* in a few short sentences."""
+    if facts.is_late:
+        return f"{_SUBJECT[facts.cause](facts)}: it is late, not lost. See the incident of that."
     if facts.is_part:
         return f"{_SUBJECT[facts.cause](facts)}: others are hit as well. See the wider incident."
     if facts.state in {State.RECOVERING, State.CLOSED} and facts.until is not None:

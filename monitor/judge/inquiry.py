@@ -58,6 +58,12 @@ class Inquiry:
         """Let time pass for all open cases."""
         return [event for case in self.docket.open() for event in self._review(case, None)]
 
+    def absorb(self, late: Case) -> list[IncidentEvent]:
+        """Close the cases about lost mail that turns out to be *late*."""
+        like = (late.claim.family, late.claim.provider)
+        others = [c for c in self.docket.open() if (c.claim.family, c.claim.provider) == like]
+        return self._close_parts(late, others, f"The mail is late, not lost: see {late.id}.")
+
     # ---- open cases
 
     def _review(self, case: Case, cluster: Cluster | None) -> list[IncidentEvent]:
@@ -276,11 +282,15 @@ class Inquiry:
 
     def _contain(self, case: Case) -> list[IncidentEvent]:
         """Close the cases that turn out to be parts of *case*."""
+        others = [other for other in self.docket.open() if case.may_contain(other)]
+        return self._close_parts(case, others, f"It is part of {case.id}: others are hit as well.")
+
+    def _close_parts(self, case: Case, others: Sequence[Case], reason: str) -> list[IncidentEvent]:
+        """Close those of *others* whose losses *case* explains."""
         events = []
-        for other in self.docket.open():
-            if case.may_contain(other) and case.covers_losses(other, self._signs(other)):
+        for other in others:
+            if case.covers_losses(other, self._signs(other)):
                 other.part_of = case.id
                 self._enter(other, State.CLOSED)
-                reason = f"It is part of {case.id}: others are hit as well."
                 events.append(self.reporter.event(other, reason, self.now))
         return events

@@ -9,6 +9,7 @@ from monitor.core.observations import Observation
 from monitor.judge import seed_cases
 from monitor.judge.clusters import Cluster
 from monitor.judge.docket import Docket
+from monitor.judge.gauges.kinds import DELAY
 from monitor.judge.gauges.report import Risen
 from monitor.judge.gauges.watch import Gauges
 from monitor.judge.hours import hours
@@ -67,7 +68,8 @@ class Judge:
         events = seed_cases.follow(news, self._intake.health, self._docket, reporter, self._now)
         events += gauged
         if asks:
-            events += self._inquiry(reporter).follow(news)
+            inquiry = self._inquiry(reporter)
+            events += self._settle_late(gauged, inquiry) + inquiry.follow(news)
         self._forget(is_new_day=is_new_day)
         return events
 
@@ -79,8 +81,9 @@ class Judge:
     def tick(self, now: datetime) -> list[IncidentEvent]:
         """Let time pass without an observation: quiet may end incidents."""
         self._now = max(self._now, hours(now))
-        gauged = self._ask_gauges(opens=True)
-        events = gauged + self._inquiry(self._reporter()).settle()
+        events = self._ask_gauges(opens=True)
+        inquiry = self._inquiry(self._reporter())
+        events += self._settle_late(events, inquiry) + inquiry.settle()
         self._forget(is_new_day=False)
         return events
 
@@ -88,6 +91,16 @@ class Judge:
         rate = self._false_alarms_per_year * GAUGES_SHARE
         lines = Lines(rate, self._intake.baseline.providers)
         return self._gauges.ask(self._now, lines, self._names, opens=opens)
+
+    def _settle_late(self, said: list[IncidentEvent], inquiry: Inquiry) -> list[IncidentEvent]:
+        """Let late mail account for what is missing, once something new was *said* of it."""
+        if not any(event.gauge == DELAY for event in said):
+            return []
+        self._docket.late = self._gauges.late
+        self._docket.explain(self._intake.memory, self._intake.memory)
+        return [
+            event for case in self._docket.late if case.is_open for event in inquiry.absorb(case)
+        ]
 
     def _reporter(self) -> Reporter:
         def risen(provider: str) -> Risen | None:
@@ -137,7 +150,7 @@ class Judge:
         judge._now = float(snapshot["now"])
         judge._intake = Intake.restore(snapshot["intake"])
         judge._docket = Docket.restore(snapshot["docket"])
-        if "gauges" in snapshot:  # a snapshot of before they were read has none
-            judge._gauges = Gauges.restore(snapshot["gauges"])
+        judge._gauges = Gauges.restore(snapshot["gauges"])
+        judge._docket.late = judge._gauges.late
         judge._docket.explain(judge._intake.memory, judge._intake.memory)
         return judge

@@ -9,7 +9,7 @@ from monitor.judge.claims import Family
 from monitor.judge.clusters import Cluster
 from monitor.judge.explain import Facts, sentence
 from monitor.judge.gauges.report import Risen
-from monitor.judge.gauges.told import GOING_ON
+from monitor.judge.gauges.told import GOING_ON, is_about_delay
 from monitor.judge.hours import moment
 from monitor.judge.memory import Memory
 from monitor.judge.tally import lasted, tabulate
@@ -40,6 +40,7 @@ class Reporter:
             places=self._places(case, covered, only_bad=False),
             names=self.names,
             is_part=case.part_of is not None,
+            is_late=is_about_delay(case.part_of or ""),
         )
         risen = self._risen(case)
         return IncidentEvent(

@@ -14,14 +14,15 @@ from monitor.judge.hours import hours
 
 KEPT_H = 48.0  # then a campaign teaches what is usual: mail a day late is still compared
 MOST_TESTS = 5_000  # kept at once, the newest
+DIGITS = 4  # of what is kept of a reading: a third of a second, a ten-thousandth of a point
 MOST_PROVIDERS = 64  # of one campaign
 
 
 @dataclass(slots=True)
 class Shown:
-    """What one cluster shows on one gauge, and what was to be expected."""
+    """What one cluster shows on one gauge, and what was to be expected; rounded, for snapshots."""
 
-    at: float  # when it was told last
+    after: float  # hours after it was sent, when it was told last
     value: float
     usual: float | None
 
@@ -69,14 +70,17 @@ class Recent:
         campaign = self.campaigns.get(test)
         if campaign is None:
             campaign = self.campaigns[test] = _campaign(observation, at)
-        for gauge, value in found.items():
+        after = round(at - campaign.sent, DIGITS)
+        for gauge, exact in found.items():
+            value = round(exact, DIGITS)
             shown = campaign.shown.setdefault(gauge, {})
             known = shown.get(provider)
             if known is None and len(shown) < MOST_PROVIDERS:
                 expected = usual.expected(gauge, provider, campaign.sender, campaign.sent)
-                shown[provider] = Shown(at, value, expected)
+                told = None if expected is None else round(expected, DIGITS)
+                shown[provider] = Shown(after, value, told)
             elif known is not None and known.value != value:
-                known.at, known.value = max(known.at, at), value
+                known.after, known.value = max(known.after, after), value
 
     def leave(self, now: float) -> Iterator[Campaign]:
         """Forget the campaigns that are old enough, or too many, and hand them out."""
@@ -110,7 +114,7 @@ class Recent:
             if len(known) > 1:
                 usual = median(s.usual or 0.0 for s in known)
                 excess = median(s.excess for s in known)
-                latest = max(s.at for s in known)
+                latest = max(s.after for s in known)
                 rows.append(_row(test, campaign, Shown(latest, usual + excess, usual), 0.0))
         return rows
 
@@ -120,7 +124,7 @@ class Recent:
                 test,
                 [c.sender, c.sent, c.heard, list(c.esps)],
                 {
-                    gauge: {p: [s.at, s.value, s.usual] for p, s in shown.items()}
+                    gauge: {p: [s.after, s.value, s.usual] for p, s in shown.items()}
                     for gauge, shown in c.shown.items()
                 },
             ]
@@ -155,7 +159,7 @@ def _row(test: str, campaign: Campaign, shown: Shown, control: float) -> Row:
         campaign.sender,
         campaign.esps,
         campaign.sent,
-        shown.at,
+        campaign.sent + shown.after,
         shown.value,
         shown.usual or 0.0,
         shown.excess - control,

@@ -32,6 +32,12 @@ class GaugeCase:
         """Where its readings are kept: the provider's, or those of all mail ("")."""
         return self.claim.provider or ""
 
+    @property
+    def was_confirmed(self) -> bool:
+        """Was it more than a suspicion? One that was dropped has nothing that healed."""
+        is_over = self.case.state is State.CLOSED
+        return self.case.healed is not None if is_over else self.case.state is not State.SUSPECTED
+
     def concerns(self, provider: str, sender: str, esps: Sequence[str]) -> bool:
         claim = self.claim
         return (
@@ -105,8 +111,13 @@ def hits(rows: Sequence[Row], now: float, span_h: float, least: float) -> list[s
 
 
 def name(gauge: str, claim: Claim) -> str:
-    """The part of an incident's id that tells its place."""
+    """The part of an incident's id that tells its place and gauge."""
     return f"{(claim.provider or 'all')[:64]}-{gauge.removesuffix('_h')}"
+
+
+def is_about_delay(incident: str) -> bool:
+    """Was the id made by `name` for a delay?"""
+    return "-delay-" in incident
 
 
 def fewest_hit(claim: Claim) -> int:

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from monitor.core.incidents import IncidentEvent
+from monitor.core.incidents import Cause, IncidentEvent
 from monitor.core.observations import Observation
+from monitor.judge.cases import Case
+from monitor.judge.docket import RETAINED_H
 from monitor.judge.gauges.kinds import DELAY, KINDS, read
-from monitor.judge.gauges.recent import KEPT_H, Campaign, Recent
+from monitor.judge.gauges.recent import Campaign, Recent
 from monitor.judge.gauges.report import GaugeReporter, Risen
 from monitor.judge.gauges.rounds import Round
 from monitor.judge.gauges.told import GaugeCase
@@ -47,6 +49,17 @@ class Gauges:
         reporter = GaugeReporter(names)
         readings = reporter.readings(known, self.recent.by_provider(known.gauge))
         return Risen(had_risen(reporter.facts(known, readings)), readings)
+
+    @property
+    def late(self) -> list[Case]:
+        """Incidents of late mail that were confirmed: what is missing may be on its way."""
+        return [
+            known.case
+            for known in self.cases.values()
+            if known.gauge == DELAY
+            and known.claim.cause in {Cause.PROVIDER, Cause.ESP}
+            and known.was_confirmed
+        ]
 
     def take(self, observation: Observation, now: float) -> None:
         """Take in the readings of *observation*, if it has any."""
@@ -93,10 +106,10 @@ class Gauges:
         return events
 
     def _forget(self, now: float) -> None:
-        """Drop cases that were closed before the oldest campaign that is still compared."""
+        """Drop cases that were closed so long ago that they explain nothing any more."""
         closed = {name: known.case.closed for name, known in self.cases.items()}
         for name, at in closed.items():
-            if at is not None and now - at > KEPT_H:
+            if at is not None and now - at > RETAINED_H:
                 del self.cases[name]
 
     def snapshot(self) -> dict[str, Any]:
