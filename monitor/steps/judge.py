@@ -44,7 +44,7 @@ class Bench:
         if self.judge is None or self.judged_id != state.judged_id:
             self.judge, known = self._restore(state)
             for _, told in observations.after(session, known, until=state.judged_id):
-                tell(self.judge, told)
+                hear(self.judge, told)
             self.judged_id = state.judged_id
         return self.judge
 
@@ -63,7 +63,7 @@ class Bench:
             return self.make(None), 0
 
 
-def tell(sitting: Judge, told: Observation | TimePassed) -> list[IncidentEvent]:
+def hear(sitting: Judge, told: Observation | TimePassed) -> list[IncidentEvent]:
     """Tell a judge one thing that a row holds; return what it says."""
     return sitting.tick(told.at) if isinstance(told, TimePassed) else sitting.observe(told)
 
@@ -81,7 +81,7 @@ def judge(session: Session, bench: Bench, clock: Clock) -> list[IncidentEvent]:
         bench.judged_id = -1  # until our own commit is certain, this judge is not to be reused
         newest = state.judged_id
         for newest, told in observations.after(session, state.judged_id):  # noqa: B007
-            events.extend(tell(sitting, told))
+            events.extend(hear(sitting, told))
         _write(session, events, clock)
         _advance(session, state, newest, sitting, clock)
         session.commit()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import func
@@ -12,7 +12,7 @@ from sqlmodel import Session, SQLModel, col, select
 from monitor.core.campaigns import Outcome
 from monitor.core.observations import Observation, TimePassed
 from monitor.core.placements import LADDER, Placement
-from monitor.store import gauges
+from monitor.store import gauges, jobs
 from monitor.store.columns import saved
 from monitor.store.placement_tests import all_out_at
 from monitor.store.rows import insert_once
@@ -110,6 +110,16 @@ def _of_seeds(readings: gauges.Gauges, seeds: Mapping[str, Placement]) -> gauges
     """Readings of the copies that are judged; what is contaminated is not among them."""
     told = {n: {s: v for s, v in values.items() if s in seeds} for n, values in readings.items()}
     return {name: values for name, values in told.items() if values}
+
+
+def wake_judge(session: Session, *, now: datetime) -> None:
+    """Put the judge's turn one second from now: tests that are told together are judged
+    together, and people are told the verdict on all of them, not on the first few.
+
+    A turn that is running has an earlier second in its key, so this is never lost on it.
+    """
+    due = now.replace(microsecond=0) + timedelta(seconds=1)
+    jobs.put(session, "judge", {}, unique_key=f"judge:{due:%Y%m%d%H%M%S}", due_at=due)
 
 
 def _queue_up(session: Session) -> None:

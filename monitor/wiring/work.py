@@ -18,7 +18,8 @@ from monitor.steps.end import end
 from monitor.steps.forget import forget
 from monitor.steps.judge import judge
 from monitor.steps.listen import listen
-from monitor.steps.observe import observe, pass_time
+from monitor.steps.observe import observe
+from monitor.steps.pass_time import pass_time
 from monitor.steps.read import ReadingRules, read
 from monitor.steps.send import Outside, send
 from monitor.steps.start import start

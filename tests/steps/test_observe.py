@@ -9,7 +9,8 @@ from monitor.core.campaigns import Outcome
 from monitor.core.incidents import State
 from monitor.core.observations import JUDGED, Observation, TimePassed
 from monitor.core.placements import LADDER, Placement, Sighting
-from monitor.steps.observe import observe, pass_time
+from monitor.steps.observe import observe
+from monitor.steps.pass_time import pass_time
 from monitor.store import incidents, observations, sightings
 from monitor.store.placement_tests import ENDS_AFTER
 from monitor.store.tables import EvidenceRow, HandoverRow, TestRow

@@ -9,8 +9,8 @@ from monitor.core.incidents import IncidentEvent, State
 from monitor.core.placements import Placement
 from monitor.judge.cases import QUIET_H
 from monitor.judge.judge import Judge
-from monitor.steps.judge import Bench, judge, tell
-from monitor.steps.observe import pass_time
+from monitor.steps.judge import Bench, hear, judge
+from monitor.steps.pass_time import pass_time
 from monitor.store import incidents, observations
 from monitor.store.verdict_tables import IncidentEventRow, ObservationRow
 from tests.steps.world import World
@@ -76,5 +76,5 @@ def test_an_incident_that_is_over_closes_after_twelve_quiet_hours(
     )
     again = Judge()
     told = [one for _, one in observations.after(session, 0)]
-    assert events(session) == [event for one in told for event in tell(again, one)]
+    assert events(session) == [event for one in told for event in hear(again, one)]
     assert told[-1].at < world.clock.now()  # once it is closed, nobody counts the hours

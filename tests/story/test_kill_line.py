@@ -25,7 +25,7 @@ from monitor.judge.judge import Judge
 from monitor.lab.lab import Lab
 from monitor.lab.scenario import load_scenario
 from monitor.settings import load_settings, write_config
-from monitor.steps.judge import tell
+from monitor.steps.judge import hear
 from monitor.store import observations
 from monitor.store.tables import CopyRow, HandoverRow, RouteRow, SeedRow, SightingRow, TestRow
 from monitor.store.verdict_tables import AlertRow, IncidentEventRow, ObservationRow
@@ -264,7 +264,7 @@ def test_the_judge_was_told_the_time_once_an_hour(aftermath: Aftermath) -> None:
 def test_what_was_judged_is_what_an_undisturbed_judge_says(aftermath: Aftermath) -> None:
     judge = Judge()
     with Session(aftermath.home.house.engine) as session:
-        events = [e for _, told in observations.after(session, 0) for e in tell(judge, told)]
+        events = [e for _, told in observations.after(session, 0) for e in hear(judge, told)]
     written = aftermath.rows(choose(IncidentEventRow).order_by(col(IncidentEventRow.id)))
     assert [(e.at, e.incident, e.state, e.cause, e.provider) for e in events] == [
         (e.at, e.incident, e.state, e.cause, e.provider) for e in written
