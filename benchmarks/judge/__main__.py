@@ -105,19 +105,23 @@ def main() -> None:
         order = list(in_turn([*groups, *_with_controls(arguments, groups)]))
         if arguments.finished:
             order = [job for job in order if job.figures()]
-        if not order:
-            sys.exit(f"no run is finished in {folder}")
-        played = list(zip(order, play_all(order, arguments.jobs), strict=True))
+        figures = play_all(order, arguments.jobs)
+        played = [(job, run) for job, run in zip(order, figures, strict=True) if run]
         plain = [(job, run) for job, run in played if not job.settings.controls]
+        if not plain:
+            sys.exit(f"no run is finished in {folder}")
         text = report.report(
             *([job for job, _ in plain], [run for _, run in plain]),
             [r | {"controls": job.settings.controls} for job, r in played if job.settings.controls],
+            failed=len(order) - len(played),
             rivals_at_once=0 if arguments.without_rivals else arguments.jobs,
             replayed=report.replay(plain[0][0].path("obs")),
         )
     print(f"\n{text}")
     if arguments.report:
         arguments.report.write_text(text)
+    if len(played) < len(order):
+        sys.exit(f"{len(order) - len(played)} runs failed")
 
 
 if __name__ == "__main__":

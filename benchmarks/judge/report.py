@@ -17,20 +17,23 @@ def report(
     runs: Sequence[Record],
     having: Sequence[Record],
     *,
+    failed: int,
     rivals_at_once: int,
     replayed: dict[str, Any],
 ) -> str:
     """All tables as Markdown.
 
     Args:
+        failed: runs that have no figures.
         having: figures of runs with control senders.
         rivals_at_once: processes for the rivals; 0 leaves them out.
         replayed: what `replay` of here has found.
     """
     seeds = sorted({run["seed"] for run in [*runs, *having]})
     asked = 365 * 6 / jobs[0].rate
+    lost = f"{failed} runs FAILED and are left out. " if failed else ""
     about = (
-        f"Commit {commit()}; {len(runs) + len(having)} runs, seeds {seeds[0]} to {seeds[-1]};"
+        f"{lost}Commit {commit()}; {len(runs) + len(having)} runs, seeds {seeds[0]} to {seeds[-1]};"
         f" asked for one false provider alarm in {asked:,.0f} provider-days. In brackets: 95 %"
         " intervals (bootstrap of medians and percentiles, Wilson of shares, exact Poisson of"
         " counts). What was not found took for ever. The genie was told the scenario; it stops"

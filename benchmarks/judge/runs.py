@@ -3,10 +3,9 @@
 import json
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmarks.judge import rivals, score
 from benchmarks.judge.labels import Record, read
@@ -104,8 +103,11 @@ def _plain(lines: Iterable[Record]) -> list[Record]:
     return [json.loads(json.dumps(line)) for line in lines]
 
 
-def play_all(jobs: list[Job], at_once: int) -> list[Record]:
-    """The figures of all *jobs*, in their order; what is new is told as it is done."""
+def play_all(jobs: list[Job], at_once: int) -> list[Record | None]:
+    """The figures of all *jobs*, in their order; what is new is told as it is done.
+
+    A run that fails is told and has none, so that it does not cost hours of others.
+    """
     found: dict[int, Record] = {}
     for number, job in enumerate(jobs):
         known = job.figures()
@@ -113,13 +115,20 @@ def play_all(jobs: list[Job], at_once: int) -> list[Record]:
             found[number] = known
     print(f"{len(jobs)} runs, {len(found)} of them finished before", flush=True)
     with ProcessPoolExecutor(at_once) as pool:
-        waiting: dict[Any, int] = {}
+        waiting: dict[Future[Record], int] = {}
         for number, job in enumerate(jobs):
             if number not in found:
                 waiting[pool.submit(play, job)] = number
         for done in as_completed(waiting):
-            number = waiting[done]
-            found[number] = done.result()
-            spent = found[number]["speed"].get("seconds", 0.0)
-            print(f"  {len(found)}/{len(jobs)} {jobs[number].name}: {spent:.1f} s", flush=True)
-    return [found[number] for number in range(len(jobs))]
+            _take(found, waiting[done], jobs, done)
+    return [found.get(number) for number in range(len(jobs))]
+
+
+def _take(found: dict[int, Record], number: int, jobs: list[Job], done: Future[Record]) -> None:
+    error = done.exception()
+    if error is not None:
+        print(f"  {jobs[number].name} FAILED: {error!r}", flush=True)
+        return
+    found[number] = done.result()
+    spent = found[number]["speed"].get("seconds", 0.0)
+    print(f"  {len(found)}/{len(jobs)} {jobs[number].name}: {spent:.1f} s", flush=True)
