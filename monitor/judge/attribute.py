@@ -73,12 +73,16 @@ def posterior(
 
 
 def _nothing_lasting(suspicions: list[Suspicion], lines: Lines) -> dict[Cause, float]:
-    """The rest: a single campaign, or chance. A sender's claims are odds against just that."""
-    families = [s for s in suspicions if s.claim.family is not Family.SENDER]
-    if families:
-        line = lines.of(families[0].claim).confirm
-        of_provider = families[0].claim.family is Family.PROVIDER
-        return {Cause.INSUFFICIENT: line - _odds_at_line(lines) if of_provider else line}
+    """The rest: a single campaign, or chance.
+
+    A sender's claims, and those of common causes, are odds against just that.
+    """
+    families = {s.claim.family: s.claim for s in suspicions}
+    if Family.PROVIDER in families:
+        line = lines.of(families[Family.PROVIDER]).confirm
+        return {Cause.INSUFFICIENT: line - _odds_at_line(lines)}
+    if Family.COMMON in families:
+        return {Cause.INSUFFICIENT: 0.0}
     single = max((s.score for s in suspicions if not is_lasting(s.claim)), default=-math.inf)
     both = log_add(0.0, single)
     return {Cause.CONTENT: single - both, Cause.INSUFFICIENT: -both}

@@ -149,6 +149,11 @@ class Case:
         return self.by_removal or self.state is State.RECOVERING
 
     @property
+    def needs_controls(self) -> bool:
+        """Does mail that this is not about say which of the common causes it is?"""
+        return self.claim.family is Family.COMMON and self.state is State.SUSPECTED
+
+    @property
     def explains_any(self) -> bool:
         return self.claim.family in {Family.PROVIDER, Family.COMMON}
 

@@ -7,6 +7,7 @@ that no single sender can carry such a claim.
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from monitor.judge.scan import WINDOWS, explained, oldest_bad
 from monitor.judge.sender_side import COLLAPSES_PER_DAY
 from monitor.judge.table import (
     AT,
+    EXPLAINED,
     IS_BAD,
     IS_WIDELY_BAD,
     SENDER,
@@ -33,31 +35,33 @@ from monitor.judge.table import (
 )
 
 SPANS = WINDOWS[:7]  # hours since the start; common causes are found within two days or not
-ESP_FAILS_PER_DAY = 1 / 480
-FEATURE_FAILS_PER_DAY = 1 / 120
-MONITOR_FAILS_PER_DAY = 1 / 60
+# One service that loses mail, and a monitor that does not see it, are held equally likely:
+# only mail sent otherwise tells the two apart.
+ESP_FAILS_PER_DAY = 1 / 240
+MONITOR_MISSES_PER_DAY = 1 / 240
+FEATURE_FAILS_PER_DAY = 1 / 60  # any of those that senders share: as often as a provider
+MONITOR_FAILS_PER_DAY = 1 / 60  # so that nothing can be looked for
 FEWEST_FEATURES = 4
 HIT = 0.95  # share of the units that such a cause hits
+FIRST_VICTIMS = 8  # campaigns, whose features may be to blame rather than the monitor
 GAINS = 1.0  # nats by which a sender must be better explained, ...
 SENDERS = 2  # ... and how many such senders a common cause needs
 FEWEST_PROVIDERS = 3
-SHORTEST_DAYS = 0.25  # exposure of even the shortest window
-LARGEST_VOTE = 1.5
+WELL_EXPLAINED = 0.75  # by another incident: such mail says nothing for this one
+LARGEST_VOTE = 3.0  # nats: odds of twenty
+USUAL_CLUSTERS = 10.0  # that the rough figures below count as, among those seen
 BLIND_H = 4.0  # how long we look back for providers that cannot be read
 BLIND_TESTS = 3  # the newest of each provider, which must all be unknown
 BLIND_BY_CHANCE, BLIND_BY_CAUSE = 0.02, 0.95
 
-# How mail is lost, by cause: spam, quarantine, missing, rejected or removed. Rough figures;
-# one vote per sender and provider, and no vote is worth more than 1.5 nats.
+SAME_WAY = 0.9  # of a cause's losses; a cause loses mail in one way as long as it lasts
+# How mail is lost, by cause: spam, quarantine, missing, rejected. Rough figures, but what is
+# usual is learnt. A sender has one vote, and none is worth more than 3 nats.
 USUAL_WAYS = (0.74, 0.04, 0.08, 0.14)
 WAYS: Mapping[Cause, tuple[float, ...]] = {
     Cause.ESP: (0.10, 0.05, 0.55, 0.30),
     Cause.CONTENT: (0.60, 0.10, 0.20, 0.10),
     Cause.MONITOR: (0.005, 0.005, 0.98, 0.01),
-}
-_VOTES = {
-    cause: np.clip(np.log(ways) - np.log(USUAL_WAYS), -LARGEST_VOTE, LARGEST_VOTE)
-    for cause, ways in WAYS.items()
 }
 
 
@@ -84,7 +88,7 @@ def suspect(
     """
     table = _table(memory, now, apart, beside)
     among = math.log(max(FEWEST_FEATURES, memory.table.shared()))
-    claims = [(Claim(Cause.MONITOR), math.log(MONITOR_FAILS_PER_DAY))]
+    claims = [(Claim(Cause.MONITOR), math.log(MONITOR_MISSES_PER_DAY))]
     for feature in features:
         if feature.startswith(ESP):
             claim = Claim(Cause.ESP, esp=feature.removeprefix(ESP))
@@ -92,8 +96,20 @@ def suspect(
         elif memory.table.is_shared(feature):
             claim = Claim(Cause.CONTENT, feature=feature)
             claims.append((claim, math.log(FEATURE_FAILS_PER_DAY) - among))
-    found = [Suspicion(claim, prior + table.score(claim)) for claim, prior in claims]
+    found = []
+    for claim, prior in claims:
+        score, window_h = table.score(claim)
+        found.append(Suspicion(claim, prior + score, window_h))
     return sorted(found, key=lambda s: -s.score)
+
+
+def about(memory: Memory, claim: Claim, tests: Iterable[str]) -> list[str]:
+    """What *claim* is about; if it is about all mail, what its first victims *tests* carry."""
+    if claim.wanted is not None:
+        return [claim.wanted]
+    trials = [memory.trials.get(test) for test in islice(tests, FIRST_VICTIMS)]
+    mail = (cluster for trial in trials if trial for cluster in trial.clusters.values())
+    return [feature for cluster in mail for feature in cluster.features]
 
 
 def blindness(memory: Memory, now: float) -> float:
@@ -123,11 +139,14 @@ class _Table:
     campaign: Rows
     way: NDArray[np.int64]  # in which it was lost; -1 if it was not
     loss: Floats
+    usual: Floats  # shares of the ways in which mail is lost otherwise
     sender: Rows
     slot: Rows
 
-    def score(self, claim: Claim) -> float:
+    def score(self, claim: Claim) -> tuple[float, float]:
         """Log likelihood ratio of *claim*, with its exposure, over its unknown start.
+
+        Also the hours since the likeliest start, or more.
 
         A campaign may die by itself without this cause, and all of a sender's may.
         """
@@ -135,16 +154,25 @@ class _Table:
         losses = np.bincount(self.campaign, self.loss)
         dies = np.logaddexp(math.log(FAILS_EVERYWHERE) + losses, math.log1p(-FAILS_EVERYWHERE))
         hit = np.logaddexp(math.log(HIT) + losses, math.log1p(-HIT))
-        days = np.maximum(SPANS / 24, SHORTEST_DAYS)
-        collapsed = np.log(COLLAPSES_PER_DAY * days)[:, None] + self._per_window(losses)
+        collapsed = np.log(COLLAPSES_PER_DAY * SPANS / 24)[:, None] + self._per_window(losses)
         null = np.logaddexp(self._per_window(dies), collapsed)
-        of_claim = self._per_window(np.where(having, hit, dies)) + self._votes(claim, having)
-        gains = of_claim - null
+        bare = self._per_window(np.where(having, hit, dies)) - null
         has_mail = self._per_window(having.astype(float)) > 0
+        days = np.diff(SPANS, prepend=0.0) / 24  # between one start and the next
+        ways = enumerate(WAYS[claim.cause])
+        found = [
+            math.log(often) + self._units(bare + self._votes(way, having), has_mail)
+            for way, often in ways
+        ]
+        scores = np.log(days) + np.logaddexp.reduce(found)
+        return log_add(*scores.tolist()), float(SPANS[scores.argmax()])
+
+    @staticmethod
+    def _units(gains: Floats, has_mail: Mask) -> Floats:
+        """For each window: what all senders say, if enough of them say anything."""
         units = np.where(has_mail, np.logaddexp(np.log(HIT) + gains, np.log1p(-HIT)), 0.0)
         enough = ((gains > GAINS) & has_mail).sum(axis=1) >= SENDERS
-        scores = np.where(enough, np.log(days) + units.sum(axis=1), -np.inf)
-        return log_add(*(float(score) for score in scores)) - math.log(len(SPANS))
+        return np.where(enough, units.sum(axis=1), -np.inf)
 
     def _having(self, claim: Claim) -> Mask:
         """Which campaigns carry what the claim is about?"""
@@ -153,10 +181,11 @@ class _Table:
         having = self.memory.table.having([claim.wanted], self.rows)[0]
         return np.bincount(self.campaign, having) > 0
 
-    def _votes(self, claim: Claim, having: Mask) -> Floats:
-        """Window x sender: the mean vote of the ways in which its clusters were lost."""
+    def _votes(self, way: int, having: Mask) -> Floats:
+        """Window x sender: what the ways of the losses say, if the cause loses mail in *way*."""
         voting = having[self.campaign] & (self.way >= 0)
-        votes = np.where(voting, _VOTES[claim.cause][self.way], 0.0)
+        ratios = np.log(1 - SAME_WAY + SAME_WAY * (np.arange(len(self.usual)) == way) / self.usual)
+        votes = np.where(voting, np.minimum(ratios, LARGEST_VOTE)[self.way], 0.0)
         given = self._per_window(np.bincount(self.campaign, votes))
         return given / np.maximum(1.0, self._per_window(np.bincount(self.campaign, voting)))
 
@@ -174,6 +203,7 @@ def _table(memory: Memory, now: float, apart: frozenset[str], beside: str) -> _T
     rows = table.sorted(table.live())
     age = now - table.number(AT, rows)
     out = np.isin(table.key(SENDER, rows), [table.id(SENDER, sender) for sender in apart])
+    usual = _usual_ways(memory, rows[age > SPANS[-1]])
     keep = (age >= 0) & (age <= SPANS[-1]) & ~out
     rows, age = rows[keep], age[keep]
     bad = table.flag(IS_BAD, rows) & table.flag(IS_WIDELY_BAD, rows)
@@ -187,7 +217,29 @@ def _table(memory: Memory, now: float, apart: frozenset[str], beside: str) -> _T
         rows,
         campaign,
         table.key(WAY, rows),
-        beyond(either(memory, rows), explained(memory, rows, beside)),
+        _unexplained(memory, rows, beside),
+        usual,
         numbered(table.key(SENDER, rows[first])),
         slot[first],
     )
+
+
+def _unexplained(memory: Memory, rows: Rows, beside: str) -> Floats:
+    """Losses of clusters; what another incident is well known to have hit says nothing.
+
+    Else what little is left of each would add up, over all mail of a long incident.
+    """
+    loss, known = either(memory, rows), explained(memory, rows, beside)
+    return np.where(known >= WELL_EXPLAINED, np.minimum(loss, 0.0), beyond(loss, known))
+
+
+def _usual_ways(memory: Memory, rows: Rows) -> Floats:
+    """Shares of the ways in which mail was lost before any start that is asked about.
+
+    What a known incident may have done is not usual.
+    """
+    way = memory.table.key(WAY, rows)
+    usual = (way >= 0) & ~(memory.table.number(EXPLAINED, rows) > 0)
+    seen = np.bincount(way[usual], minlength=len(USUAL_WAYS))
+    counted = seen + USUAL_CLUSTERS * np.array(USUAL_WAYS)
+    return np.asarray(counted / counted.sum())

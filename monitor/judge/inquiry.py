@@ -8,7 +8,7 @@ from functools import partial
 from monitor.core.incidents import Cause, IncidentEvent, State
 from monitor.judge import attribute, common_side, provider_side, sender_side, slide, trend, turns
 from monitor.judge.cases import AGAIN_H, Case
-from monitor.judge.claims import ESP, Claim, Family, Suspicion
+from monitor.judge.claims import Claim, Family, Suspicion
 from monitor.judge.clusters import Cluster
 from monitor.judge.docket import Docket
 from monitor.judge.intake import News
@@ -46,6 +46,8 @@ class Inquiry:
                 case.heard = max(case.heard, cluster.last)
                 if news.is_news or case.may_turn:
                     events += self._review(case, cluster if news.is_news else None)
+            elif news.is_news and case.needs_controls:
+                events += self._review(case, cluster)
         if news.is_news:
             for bad in self._questionable(cluster):
                 events += self._ask_provider(bad.provider, bad)
@@ -251,10 +253,10 @@ class Inquiry:
         if cluster.is_blind:
             score = common_side.blindness(self.memory, self.now)
             return [Suspicion(Claim(Cause.MONITOR), score)]
-        features = list(cluster.features)
+        features = dict.fromkeys(cluster.features)
         if also is not None:
-            esp = also.claim.esp and f"{ESP}{also.claim.esp}"
-            features = list(dict.fromkeys([*filter(None, [also.claim.feature, esp]), *features]))
+            about = common_side.about(self.memory, also.claim, also.tests)
+            features = dict.fromkeys([*about, *features])
         beside = "" if also is None else also.id
         return common_side.suspect(self.memory, self.now, features, apart=apart, beside=beside)
 

@@ -198,7 +198,7 @@ class Intake:
             enough = len(fates) >= FEWEST_TO_COMPARE and not cluster.explained
             others = (lost - is_bad) / (len(fates) - 1) if enough else math.nan
             seed = self.health.of(cluster.provider, address)
-            seed.learn(is_bad=is_bad, expected=cluster.usual, weight=weight, others_bad=others)
+            seed.learn(fates[address], expected=cluster.usual, weight=weight, others_bad=others)
             seed.at = max(seed.at, cluster.at)
 
     def snapshot(self) -> dict[str, Any]:

@@ -15,7 +15,7 @@ UNQUIET = 0.25  # nats more, for what other troubles under way add to chance
 FEWEST_PROVIDERS = 6  # the family on which the table was measured
 SUSPICIONS_PER_ALARM = 4.0  # suspicions are shown and told to nobody: they may err oftener
 USUAL_FALSE_ALARMS = 2.0  # a year, for which the odds below are meant
-COMMON_EXTRA = 0.5  # nats; common causes are named from few campaigns
+COMMON_ODDS = 50.0  # of a common cause against campaigns that die by themselves
 LASTING_ODDS = 1.0  # of a sender's lasting trouble against two bad campaigns: both are theirs
 SUSPECTED = 3.0  # times smaller odds make a sender's trouble a suspicion
 ONE_PROVIDER_ODDS = 9.0  # here, being wrong means that there is nothing
@@ -55,12 +55,14 @@ class Lines:
     drifting: frozenset[str] = frozenset()  # providers whose scores have risen of late
 
     def of(self, claim: Claim) -> Line:
-        if claim.family in {Family.PROVIDER, Family.COMMON}:
+        if claim.family is Family.PROVIDER:
             each = self.false_alarms_per_year / max(FEWEST_PROVIDERS, self.providers)
-            extra = COMMON_EXTRA if claim.family is Family.COMMON else 0.0
-            extra += UNQUIET - (DRIFT if claim.provider in self.drifting else 0.0)
+            extra = UNQUIET - (DRIFT if claim.provider in self.drifting else 0.0)
             return Line(nats(each * SUSPICIONS_PER_ALARM) + extra, nats(each) + extra)
         stricter = math.log(USUAL_FALSE_ALARMS / self.false_alarms_per_year)
+        if claim.family is Family.COMMON:
+            odds = math.log(COMMON_ODDS) + stricter
+            return Line(odds - math.log(SUSPICIONS_PER_ALARM), odds)
         if claim.cause is Cause.CONTENT and claim.feature is None:
             # One campaign is no lasting trouble: it stays a suspicion.
             return Line(math.log(ONE_CAMPAIGN_ODDS) + stricter, math.inf)

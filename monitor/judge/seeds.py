@@ -10,15 +10,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from monitor.judge.baseline import FORGET_H
+from monitor.judge.clusters import Fate, was_lost
 
 AT_FIRST = -6.0  # log odds of being broken: one seed in four hundred
 MOST = 3.0  # more certainty would only make it slower to be unlearnt
-BAD_STEP = 2.5  # the most that one bad copy adds
 GOOD_STEP = -3.0  # one good copy all but clears a seed
 BROKEN_LOSES, HEALTHY_LOSES = 0.95, 0.05
-LEFT_OUT = -1.0  # after two unexplained losses in a row a seed does not count
-BROKEN = 2.0  # after four, it is said to be broken
+LEFT_OUT = -1.0  # after two copies missing in a row a seed does not count
+BROKEN = 2.0  # after three, it is said to be broken
 REPAIRED = -3.0
+# The most that one bad copy adds. Filters are harder on some mailboxes than on their neighbours
+# and put mail in spam; a mailbox that is full, or gone, does not get it at all.
+MOST_STEP = {Fate.SPAM: 0.5, Fate.QUARANTINE: 0.5, Fate.REJECTED: 1.0, Fate.MISSING: 2.7}
+MISSING_SAYS = 2.0  # log ratio: of losses of a broken seed and of others, 60 and 8 % are missing
 ALONE = 0.3  # share of its neighbours that may be bad when a seed is judged by a copy
 REGION = 3  # so many failing seeds of one region are the region's trouble, not theirs
 KEEP = 0.99  # memory of a seed's own rate, per copy: a few hundred copies
@@ -46,26 +50,27 @@ class Seed:
     def is_left_out(self) -> bool:
         return self.log_odds >= LEFT_OUT
 
-    def learn(self, *, is_bad: bool, expected: float, weight: float, others_bad: float) -> None:
+    def learn(self, fate: Fate, *, expected: float, weight: float, others_bad: float) -> None:
         """Take in one copy.
 
         Args:
+            fate: what became of it on arrival.
             expected: the usual share of bad copies of its cluster.
             weight: probability that the cluster met nothing unusual.
             others_bad: share of the cluster's other copies that are bad; NaN if there
                 are too few to compare with.
         """
+        is_bad = was_lost(fate)
         if others_bad < ALONE:
             usual = min(0.9, max(0.02, expected * self.own_rate))
-            step = math.log((BROKEN_LOSES if is_bad else HEALTHY_LOSES) / self._rate(usual, is_bad))
-            self.log_odds += min(BAD_STEP, max(0.0, step)) if is_bad else max(GOOD_STEP, step)
+            if is_bad:
+                step = math.log(BROKEN_LOSES / usual) + MISSING_SAYS * (fate is Fate.MISSING)
+                self.log_odds += min(MOST_STEP[fate], max(0.0, step))
+            else:
+                self.log_odds += max(GOOD_STEP, math.log(HEALTHY_LOSES / (1 - usual)))
             self.log_odds = min(MOST, max(AT_FIRST, self.log_odds))
         self.bad = self.bad * KEEP + weight * is_bad
         self.expected = self.expected * KEEP + weight * expected
-
-    @staticmethod
-    def _rate(usual: float, is_bad: bool) -> float:
-        return usual if is_bad else 1 - usual
 
 
 @dataclass(slots=True)

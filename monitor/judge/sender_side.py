@@ -32,6 +32,7 @@ from monitor.judge.table import (
 COLLAPSES_PER_DAY = 1 / 200  # a sender's reputation falls at many providers at once
 ONE_CAMPAIGN = 0.01  # a campaign dies everywhere by its own content
 PROVIDER_FAILS_PER_DAY = 1 / 60  # any provider of those watched
+HIT = 0.95  # share of the senders, and of their campaigns, that a feature listed somewhere hits
 FEWEST_PROVIDERS = 2  # one alone cannot be told from its own trouble
 # Of providers that turn against a sender, and of senders that a failing provider hits:
 # the share, and how often it is that.
@@ -171,25 +172,23 @@ def _over_onsets(per_day: float, at: Floats, ratios: Floats) -> Floats:
 
 def _mean_over(shares: tuple[tuple[float, float], ...], units: Floats) -> Floats:
     """Log likelihood ratio of units, along the last axis, of which an unknown share is hit."""
-    terms = [
-        math.log(often) + np.logaddexp(math.log(share) + units, math.log1p(-share)).sum(axis=-1)
-        for share, often in shares
-    ]
+    terms = [math.log(often) + _either_way(share, units).sum(axis=-1) for share, often in shares]
     return np.asarray(np.logaddexp.reduce(terms, axis=0))
 
 
-def _everywhere(record: _Record, having: Mask) -> Floats:
+def _everywhere(record: _Record, having: Mask, beside: Floats | float = 0.0) -> Floats:
     """Log odds that campaigns fare badly at many providers since some start.
 
     Args:
         having: claims x campaigns: those that each claim is about.
+        beside: claims x starts: what other mail says for each.
     """
     losses = np.where(having[:, :, None], record.losses, 0.0)
     at = np.cumsum(losses[:, ::-1], axis=1)[:, ::-1]  # claims x starts x providers
     campaigns = losses.sum(axis=2)
-    alone = np.logaddexp(math.log(ONE_CAMPAIGN) + campaigns, math.log1p(-ONE_CAMPAIGN))
+    alone = _either_way(ONE_CAMPAIGN, campaigns)
     chance = np.cumsum(np.where(having, alone, 0.0)[:, ::-1], axis=1)[:, ::-1]
-    ratios = _mean_over(PROVIDER_SHARES, at) - chance
+    ratios = _mean_over(PROVIDER_SHARES, at) - chance + beside
     ratios[((at > 0).sum(axis=2) < FEWEST_PROVIDERS) | ~having] = -math.inf
     return np.array(
         [
@@ -207,7 +206,10 @@ def _one_campaign(memory: Memory, latest: Cluster) -> Suspicion:
 
 
 def _features(memory: Memory, record: _Record, latest: Cluster) -> list[Suspicion]:
-    """What only some of the sender's campaigns contain, and only those fail."""
+    """What only some of the sender's campaigns contain, and only those fail.
+
+    Mail of others that contains it as well, and is fine, speaks against it.
+    """
     carried = [
         {feature for c in memory.trials[test].clusters.values() for feature in c.features}
         for test in record.tests
@@ -216,7 +218,8 @@ def _features(memory: Memory, record: _Record, latest: Cluster) -> list[Suspicio
     some = {feature: mine for feature, mine in having.items() if not mine.all()}
     if not some:
         return []
-    scores = _everywhere(record, np.array(list(some.values()))).tolist()
+    spared = np.array([_spared(memory, record, latest.sender, feature) for feature in some])
+    scores = _everywhere(record, np.array(list(some.values())), spared).tolist()
     return [
         Suspicion(
             Claim(Cause.CONTENT, sender=latest.sender, feature=feature),
@@ -224,3 +227,28 @@ def _features(memory: Memory, record: _Record, latest: Cluster) -> list[Suspicio
         )
         for feature, score in zip(some, scores, strict=True)
     ]
+
+
+def _spared(memory: Memory, record: _Record, sender: str, feature: str) -> Floats:
+    """For each start: what the mail of others with *feature* says against it; at most 0."""
+    table = memory.table
+    rows = table.sorted(table.live())
+    rows = rows[
+        table.having([feature], rows)[0] & (table.key(SENDER, rows) != table.id(SENDER, sender))
+    ]
+    if not len(rows):
+        return np.zeros(len(record.at))
+    campaign = numbered(table.key(TRIAL, rows))
+    _, first = np.unique(campaign, return_index=True)
+    sums = np.asarray(np.bincount(campaign, table.number(UNEXPLAINED, rows)), dtype=float)
+    says = _either_way(HIT, sums) - _either_way(ONE_CAMPAIGN, sums)
+    senders = numbered(table.key(SENDER, rows[first]))
+    since = table.number(AT, rows[first]) >= record.at[:, None]
+    units = np.zeros((len(record.at), int(senders.max()) + 1))
+    np.add.at(units.T, senders, (since * says).T)
+    return np.asarray(np.minimum(0.0, _either_way(HIT, units)).sum(axis=1))
+
+
+def _either_way(share: float, losses: Floats) -> Floats:
+    """Log likelihood ratio of what is hit with probability *share*."""
+    return np.asarray(np.logaddexp(math.log(share) + losses, math.log1p(-share)))
