@@ -183,7 +183,7 @@ class _Table:
 
     def _votes(self, way: int, having: Mask) -> Floats:
         """Window x sender: what the ways of the losses say, if the cause loses mail in *way*."""
-        voting = having[self.campaign] & (self.way >= 0)
+        voting = having[self.campaign] & (self.way >= 0) & (self.loss > 0)
         ratios = np.log(1 - SAME_WAY + SAME_WAY * (np.arange(len(self.usual)) == way) / self.usual)
         votes = np.where(voting, np.minimum(ratios, LARGEST_VOTE)[self.way], 0.0)
         given = self._per_window(np.bincount(self.campaign, votes))

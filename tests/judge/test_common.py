@@ -64,6 +64,17 @@ def test_two_senders_whose_mail_goes_to_spam_are_not_yet_a_service() -> None:
     assert causes(events) == set()
 
 
+def test_an_outage_that_is_known_does_not_speak_for_another_cause() -> None:
+    """While it lasts, a campaign of another sender dies by its own content."""
+    mailing = through(*"aaaaaaaabb")
+    outage = Trouble(lambda m: "esp:a" in m.sender.features, Placement.MISSING, ONSET)
+    own = Trouble(lambda m: m.sender.name == "s8.example.org", Placement.SPAM, at(14), at(16))
+
+    events = judged(world(outage, own, senders=mailing).observations(at(15)))
+
+    assert causes(events) == {Cause.ESP}
+
+
 def test_a_second_sender_in_trouble_of_its_own_does_not_make_it_the_provider() -> None:
     def hits(name: str, begins: float) -> Trouble:
         return Trouble(
