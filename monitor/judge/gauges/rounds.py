@@ -27,6 +27,7 @@ from monitor.judge.turns import Turn
 MOST_SURE = 5.0  # nats: nothing is so certain that it could not be something else
 NO_EVIDENCE = -1e9  # nats; JSON knows no infinity
 FEWEST_PLACES = 2  # providers, before "everywhere" means something
+SERVICE_EXTRA = 0.5  # nats beyond the line of a provider: any of several services may be meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +147,11 @@ class Round:
         doing of whoever sends it.
         """
         is_told = self.gauge == DELAY and claim.cause in {Cause.PROVIDER, Cause.ESP}
-        like = claim if is_told else Claim(Cause.PROVIDER)
-        line = self.lines.of(like)
-        return line if is_told else replace(line, confirm=math.inf)
+        line = self.lines.of(claim if claim.cause is Cause.PROVIDER else Claim(Cause.PROVIDER))
+        if not is_told:
+            return replace(line, confirm=math.inf)
+        extra = SERVICE_EXTRA if claim.cause is Cause.ESP else 0.0
+        return Line(line.suspect + extra, line.confirm + extra)
 
     # ---- cases
 
