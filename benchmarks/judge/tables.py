@@ -168,6 +168,7 @@ def of_the_past(runs: Sequence[Record]) -> str:
         of = groups.get(name, [])
         if not of:
             continue
+        assumed = f" (assumed: {case['assumed']})" if "assumed" in case else ""
         truths = truths_of(of)
         found = [truth for truth in truths if truth["found"]]
         hours, admitted = quantile(delays(truths), 0.5), case.get("acknowledged_h")
@@ -175,7 +176,7 @@ def of_the_past(runs: Sequence[Record]) -> str:
         lead = admitted - hours if admitted and hours and not math.isinf(hours) else None
         rows.append(
             [
-                *(name, case["what"], str(len(of))),
+                *(name, case["what"] + assumed, str(len(of))),
                 told(quantile([met for run in of for met in run["met"]], 0.5), 0),
                 share(len(found), len(truths)) if truths else "nothing to find",
                 *(told(hours), told(genie)),
