@@ -22,13 +22,13 @@ SENDERS = ("news.example.org", "shop.example.net")
 SEEDS = ("seed@gmx.lab.example", "seed@outlook.lab.example", "seed@yahoo.lab.example")
 SHUT = "shut@yahoo.lab.example"
 REFUSED = "[AUTHENTICATIONFAILED] Authentication failed"
-UNSEEN_FOR = timedelta(hours=3)
+UNSEEN_FOR = timedelta(hours=2)
 ALL_SHUT = "".join(
     f"""
 [[rule]]
 action = "imap_lock"
 recipient = "{seed}"
-until = "3h"
+until = "2h"
 text = "{REFUSED}"
 """
     for seed in SEEDS
@@ -72,10 +72,10 @@ def test_a_monitor_that_cannot_see_any_mail_says_so_until_it_sees_again(
 ) -> None:
     with mailing(ALL_SHUT, SEEDS, tmp_path, clock) as home:
         began = clock.now()
-        home.live(timedelta(hours=3, minutes=15))
+        home.live(timedelta(hours=2, minutes=40))
         for domain in SENDERS:
             home.mail_no_more(domain)
-        home.live(timedelta(hours=5))  # its copies are looked at all the same
+        home.live(timedelta(hours=4, minutes=30))  # its copies are looked at all the same
         events = told(home)
     assert list(dict.fromkeys(event.state for event in events)) == [
         State.CONFIRMED,
@@ -93,7 +93,7 @@ def test_one_shut_mailbox_and_one_provider_that_cannot_be_read_are_not_the_monit
     tmp_path: Path, clock: ManualClock
 ) -> None:
     with mailing(SOME_SHUT, (*SEEDS, SHUT), tmp_path, clock) as home:
-        home.live(timedelta(hours=2))
+        home.live(timedelta(hours=1, minutes=40))
         assert told(home) == []
         with Session(home.house.engine) as session:
             seen = [

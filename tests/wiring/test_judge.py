@@ -8,7 +8,7 @@ from monitor.judge.judge import Judge
 from monitor.settings import demo_settings
 from monitor.settings.sections import Judge as JudgeSection
 from monitor.wiring import build
-from tests.judge.worlds import at, demo_world, judged
+from tests.judge.worlds import PROVIDERS, at, demo_world, judged
 from tests.wiring.test_routine import TENANT
 
 RATE = 0.01  # so few that an incident is told later than by default
@@ -26,7 +26,7 @@ def test_the_judge_is_asked_with_the_rate_that_is_configured_and_the_providers_n
     first = house.bench.make(None)
     again = house.bench.make(first.snapshot())  # as after a restart
     house.close()
-    seen = demo_world().observations(at(11))
+    seen = demo_world(providers=PROVIDERS[:4]).observations(at(11))
     said = judged(seen, first)
     assert judged(seen, again) == said
     assert judged(seen, Judge(false_alarms_per_year=RATE, names=names)) == said
