@@ -1,6 +1,6 @@
 """A cluster: what is known of the copies of one test at one provider."""
 
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -42,6 +42,7 @@ _PLACEMENT = {
     Fate.REMOVED: Placement.REMOVED,
 }
 WAYS_LOST = (Fate.SPAM, Fate.QUARANTINE, Fate.MISSING, Fate.REJECTED)
+_LOST = frozenset(WAYS_LOST)
 _FATE = {placement: fate for fate, placement in _PLACEMENT.items()} | {Placement.TAB: Fate.ARRIVED}
 
 
@@ -152,7 +153,7 @@ class Cluster:
         for name, placement in seen:
             seed = name if len(name) <= LONGEST else name[:LONGEST]
             before = self.fates.get(seed)
-            if before is not None and _FATE.get(placement) is before:
+            if _FATE.get(placement) is before:
                 continue
             after = follow(before, placement, is_earlier=is_earlier)
             if after is None or after is before:
@@ -166,7 +167,7 @@ class Cluster:
         was_blind, was_watched = self.is_blind, self.look > 0
         if not is_earlier:
             self.look = observation.look
-            self.unknown = sum(p is Placement.UNKNOWN for _, p in seen)
+            self.unknown = [placement for _, placement in seen].count(Placement.UNKNOWN)
         self.last = max(self.last, at)
         return Change(
             decided=tuple(decided),
@@ -177,16 +178,27 @@ class Cluster:
     def count(self, counts: Counts | None, regional: dict[str, float]) -> None:
         """Take *counts* for what this cluster says, and work out its likelihoods."""
         self.counts, self.regional = counts, regional
-        self.arrival = self.removal = self.both = None
+        self.arrival = None
         if counts is not None:
             self.arrival = likelihood.first_look(counts.lost, counts.n, 1 - counts.expected)
-            arrived = counts.n - counts.lost
-            if arrived and counts.was_watched:
-                self.removal = likelihood.removal(counts.moved, arrived)
+        self._judge_removal()
+
+    def watched(self) -> None:
+        """Take note that there was a look that could have seen a removal, and saw no change."""
+        if self.counts is not None:
+            self.counts = replace(self.counts, was_watched=True)
+            self._judge_removal()
+
+    def _judge_removal(self) -> None:
+        self.removal = self.both = None
+        if self.arrival is not None and self.counts is not None and self.counts.was_watched:
+            arrived = self.counts.n - self.counts.lost
+            if arrived:
+                self.removal = likelihood.removal(self.counts.moved, arrived)
                 self.both = likelihood.together(self.arrival, self.removal)
         # Is trouble the likelier explanation of what became of its copies, or of a region's?
         wholly = any(seen is not None and seen.is_bad for seen in (self.arrival, self.removal))
-        self.is_bad = wholly or any(r > REGION_STANDS_OUT for r in regional.values())
+        self.is_bad = wholly or any(r > REGION_STANDS_OUT for r in self.regional.values())
         self.weigh()
 
     def explain(self, explained: dict[str, float]) -> None:
@@ -253,4 +265,4 @@ class Cluster:
 
 def was_lost(fate: Fate) -> bool:
     """Did the copy fail to arrive? One removed later did arrive."""
-    return fate not in {Fate.ARRIVED, Fate.REMOVED}
+    return fate in _LOST

@@ -32,8 +32,9 @@ class Seen:
     def is_new(self, name: str, at: float) -> bool:
         """Note the observation; False if it was noted before."""
         digest = hashlib.blake2b(name.encode(errors="replace"), digest_size=6).hexdigest()
-        if any(digest in digests for digests in self.days.values()):
-            return False
+        for digests in self.days.values():
+            if digest in digests:
+                return False
         self.days.setdefault(int(at // 24), set()).add(digest)
         return True
 
@@ -130,10 +131,7 @@ class Intake:
     ) -> None:
         weight = self._normality(cluster)
         self._learn_usual(cluster, decided, weight)
-        before = {a for a in decided if self.health.of(cluster.provider, a).is_left_out}
-        self._learn_seeds(cluster, decided, weight)
-        after = {a for a in decided if self.health.of(cluster.provider, a).is_left_out}
-        broken = after - before
+        broken = self._learn_seeds(cluster, decided, weight)
         if broken:
             self._measure_again(cluster, broken, explain)
 
@@ -189,17 +187,22 @@ class Intake:
         """
         return max(weight, LEAST_TYPICAL * (1 - cluster.known * cluster.is_bad))
 
-    def _learn_seeds(self, cluster: Cluster, decided: tuple[str, ...], weight: float) -> None:
-        fates = cluster.fates
+    def _learn_seeds(self, cluster: Cluster, decided: tuple[str, ...], weight: float) -> set[str]:
+        """Let each seed learn from its copy; return those that are left out from now on."""
+        fates, broken = cluster.fates, set()
         lost = sum(was_lost(fate) for fate in fates.values())
+        # In an incident, chance alone leaves some seed the only one that is hit.
+        enough = len(fates) >= FEWEST_TO_COMPARE and not cluster.explained
         for address in decided:
             is_bad = was_lost(fates[address])
-            # In an incident, chance alone leaves some seed the only one that is hit.
-            enough = len(fates) >= FEWEST_TO_COMPARE and not cluster.explained
             others = (lost - is_bad) / (len(fates) - 1) if enough else math.nan
             seed = self.health.of(cluster.provider, address)
+            was_left_out = seed.is_left_out
             seed.learn(fates[address], expected=cluster.usual, weight=weight, others_bad=others)
             seed.at = max(seed.at, cluster.at)
+            if seed.is_left_out and not was_left_out:
+                broken.add(address)
+        return broken
 
     def snapshot(self) -> dict[str, Any]:
         return {

@@ -55,8 +55,7 @@ def beta_binomial(bad: int, n: int, good_rate: float, correlation: float) -> flo
     total = (1 - correlation) / correlation
     a, b = (1 - good_rate) * total, good_rate * total
     return (
-        math.lgamma(bad + a)
-        - math.lgamma(a)
+        (math.lgamma(bad + a) - math.lgamma(a) if bad else 0.0)
         + math.lgamma(n - bad + b)
         - math.lgamma(b)
         - math.lgamma(n + total)

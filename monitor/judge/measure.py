@@ -1,11 +1,11 @@
 """Reads a cluster in the light of what is known of its seeds: counts, and what regions say."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from monitor.judge import likelihood
 from monitor.judge.clusters import Cluster, Counts, Fate, was_lost
-from monitor.judge.seeds import SeedHealth
+from monitor.judge.seeds import Seed, SeedHealth
 
 LEAST_EXPECTED, MOST_EXPECTED = 0.004, 0.96  # of a cluster
 MOST_USUAL = 0.97  # of one seed
@@ -21,13 +21,13 @@ def measure(cluster: Cluster, health: SeedHealth, *, anew: bool = True) -> None:
         anew: false if its copies are where they were, and were only looked at again.
     """
     if not anew and cluster.counts is not None:
-        cluster.count(replace(cluster.counts, was_watched=True), cluster.regional)
+        cluster.watched()
         return
     fates = counted(cluster, health)
     if not fates:
         cluster.count(None, {})
         return
-    here = _group(cluster, fates, health)
+    here = _group(cluster, fates, health.at(cluster.provider))
     moved = sum(fate is Fate.REMOVED for fate in fates.values())
     counts = Counts(
         n=here.n,
@@ -61,13 +61,14 @@ class _Group:
         return _Group(self.n - part.n, self.lost - part.lost, self.usual - part.usual)
 
 
-def _group(cluster: Cluster, fates: Mapping[str, Fate], health: SeedHealth) -> _Group:
-    seeds = health.at(cluster.provider)
-    usual = 0.0
-    for address in fates:
-        rate = seeds[address].own_rate if address in seeds else 1.0
+def _group(cluster: Cluster, fates: Mapping[str, Fate], seeds: Mapping[str, Seed]) -> _Group:
+    lost, usual = 0, 0.0
+    for address, fate in fates.items():
+        seed = seeds.get(address)
+        rate = 1.0 if seed is None else seed.own_rate
         usual += min(MOST_USUAL, cluster.usual * rate)
-    return _Group(len(fates), sum(was_lost(fate) for fate in fates.values()), usual)
+        lost += was_lost(fate)
+    return _Group(len(fates), lost, usual)
 
 
 def _regions(cluster: Cluster, health: SeedHealth) -> dict[str, float]:
@@ -79,7 +80,7 @@ def _regions(cluster: Cluster, health: SeedHealth) -> dict[str, float]:
             members.setdefault(seed.region, {})[address] = fate
     if len(members) < 2:
         return {}
-    groups = {region: _group(cluster, fates, health) for region, fates in members.items()}
+    groups = {region: _group(cluster, fates, seeds) for region, fates in members.items()}
     everywhere = _Group(
         sum(g.n for g in groups.values()),
         sum(g.lost for g in groups.values()),

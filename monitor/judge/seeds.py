@@ -43,8 +43,8 @@ class Seed:
     @property
     def own_rate(self) -> float:
         """How many times as often as expected its copies are bad."""
-        low, high = OWN_RATE
-        return min(high, max(low, self.bad / self.expected))
+        rate, (low, high) = self.bad / self.expected, OWN_RATE
+        return low if rate < low else min(rate, high)
 
     @property
     def is_left_out(self) -> bool:
@@ -80,7 +80,11 @@ class SeedHealth:
     seeds: dict[str, dict[str, Seed]] = field(default_factory=dict)
 
     def of(self, provider: str, address: str) -> Seed:
-        return self.seeds.setdefault(provider, {}).setdefault(address, Seed())
+        known = self.seeds.setdefault(provider, {})
+        seed = known.get(address)
+        if seed is None:
+            seed = known[address] = Seed()
+        return seed
 
     def at(self, provider: str) -> Mapping[str, Seed]:
         """The seeds known at *provider*, by address."""
@@ -88,11 +92,8 @@ class SeedHealth:
 
     def failing_regions(self, provider: str) -> frozenset[str]:
         """Regions in which so many seeds fail that it is not the seeds."""
-        count: dict[str, int] = {}
-        for seed in self.at(provider).values():
-            if seed.is_left_out and seed.region:
-                count[seed.region] = count.get(seed.region, 0) + 1
-        return frozenset(region for region, n in count.items() if n >= REGION)
+        failing = [s.region for s in self.at(provider).values() if s.is_left_out and s.region]
+        return frozenset(region for region in failing if failing.count(region) >= REGION)
 
     def forget(self, now: float) -> None:
         for provider, seeds in self.seeds.items():

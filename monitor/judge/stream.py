@@ -25,12 +25,20 @@ _HOUR = timedelta(hours=1)
 _ORDINARY = {p.value: p for p in Placement if p is not Placement.PENDING}
 
 
+@dataclass(frozen=True, slots=True)
+class _Copies:
+    """Where the copies of a campaign at one provider are, and their seeds' regions."""
+
+    placements: Mapping[str, Placement] = field(default_factory=dict)
+    regions: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class _Campaign:
     sent_h: float
     sender: str
     features: frozenset[str]
-    placements: dict[str, dict[str, Placement]] = field(default_factory=dict)  # by provider
+    copies: dict[str, _Copies] = field(default_factory=dict)  # by provider
     gauges: dict[str, readings.Readings] = field(default_factory=dict)  # by provider
 
 
@@ -98,10 +106,12 @@ class Stream:
         def name_of(number: object) -> str:
             return self._seed(provider, number)
 
-        before = campaign.placements.get(provider, {})
-        placements = {**before, **self._seen(record, provider, before, look)}
-        gauges = readings.read(record, campaign.gauges.get(provider, {}), placements, name_of)
-        campaign.placements[provider] = placements
+        before = campaign.copies.get(provider) or _Copies()
+        copies = self._changed(before, self._seen(record, provider, before.placements, look))
+        gauges = readings.read(
+            record, campaign.gauges.get(provider, {}), copies.placements, name_of
+        )
+        campaign.copies[provider] = copies
         if gauges:
             campaign.gauges[provider] = gauges
         self._now_h = at_h
@@ -115,10 +125,20 @@ class Stream:
             provider=provider,
             look=look,
             features=campaign.features,
-            placements=placements,
-            regions={seed: group for seed in placements if (group := self._groups.get(seed, ""))},
+            placements=copies.placements,
+            regions=copies.regions,
             gauges=gauges,
         )
+
+    def _changed(self, before: _Copies, found: Mapping[str, Placement]) -> _Copies:
+        """What becomes of *before* by what was *found*. Most looks find nothing new."""
+        if not found:
+            return before
+        placements = {**before.placements, **found}
+        if len(placements) == len(before.placements):
+            return _Copies(placements, before.regions)
+        groups = self._groups
+        return _Copies(placements, {s: groups[s] for s in placements if groups.get(s)})
 
     def _seen(
         self,
@@ -147,6 +167,8 @@ class Stream:
     def _seed(self, provider: str, number: object) -> str:
         """The name of a seed, which a stream tells by its number at the provider, or by name."""
         known = self._seeds.get(provider, [])
+        if type(number) is int and 0 <= number < len(known):
+            return known[number]
         if (isinstance(number, str) and not number.isascii()) or isinstance(number, bool):
             raise RecordError("seeds: is neither a number nor a name")
         if isinstance(number, int) or (isinstance(number, str) and number.isdigit()):

@@ -63,10 +63,10 @@ class Table:
             self._keys = np.concatenate([self._keys, np.full_like(self._keys, -1)], 1)
         ids = [self._intern(FEATURE, feature) for feature in cluster.features[:MOST_FEATURES]]
         self.widest = max(self.widest, len(ids))
-        ids += [-1] * (MOST_FEATURES - len(ids))
         provider = self._intern(PROVIDER, cluster.provider)
         sender = self._intern(SENDER, cluster.sender)
-        self._keys[:, cluster.row] = [provider, sender, order >> 8, order, -1, 0, *ids]
+        keys = [provider, sender, order >> 8, order, -1, 0, *ids]
+        self._keys[: len(keys), cluster.row] = keys
         for feature in cluster.features:
             owners = self.owners.setdefault(feature, {})
             self._shared += len(owners) == 1 and cluster.sender not in owners
