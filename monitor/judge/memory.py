@@ -51,7 +51,7 @@ class Trial:
             cluster.is_widely_bad = 2 * bad_others >= max(2, others)
             cluster.is_spared_elsewhere = 2 * bad_others < others
 
-    def weigh(self, table: Table) -> None:
+    def weigh(self) -> None:
         """Tell each cluster what the others say of the campaign."""
         arrivals = sum(cluster.arrival_says for cluster in self.clusters.values())
         removals = sum(cluster.removal_says for cluster in self.clusters.values())
@@ -59,7 +59,6 @@ class Trial:
         for cluster in self.clusters.values():
             cluster.everywhere_odds = odds - cluster.arrival_says
             cluster.removed_odds = REMOVED_EVERYWHERE_ODDS + removals - cluster.removal_says
-            table.write(cluster)
 
 
 @dataclass(slots=True)
@@ -71,17 +70,26 @@ class Memory:
     size: int = 0
     heard: int = 0  # trials so far
     _table: Table = field(default_factory=Table)
-    _stale: dict[str, None] = field(default_factory=dict)  # tests of which a cluster changed
+    _stale: dict[str, set[str]] = field(default_factory=dict)  # by test: where clusters changed
 
     @property
     def table(self) -> Table:
         """The clusters as columns, up to date."""
         if self._stale:
-            for test in self._stale:
+            for test, changed in self._stale.items():
                 if test in self.trials:
-                    self.trials[test].weigh(self._table)
+                    self._write(self.trials[test], changed)
             self._stale.clear()
         return self._table
+
+    def _write(self, trial: Trial, changed: set[str]) -> None:
+        """Write what is new of *trial*: all of what *changed*, and what the others take from it."""
+        trial.weigh()
+        for provider, cluster in trial.clusters.items():
+            if provider in changed:
+                self._table.write(cluster)
+            else:
+                self._table.weigh(cluster)
 
     def trial(self, test: str, sender: str, at: float) -> Trial:
         known = self.trials.get(test)
@@ -104,16 +112,16 @@ class Memory:
         self._table.add(cluster, trial.number << 8 | min(255, len(trial.clusters)))
         trial.clusters[cluster.provider] = cluster
         self.size += 1
-        self._stale[cluster.test] = None
+        self._stale.setdefault(cluster.test, set()).add(cluster.provider)
 
     def changed(self, cluster: Cluster) -> None:
         """Note that what *cluster* says has changed."""
         self.trials[cluster.test].compare()
-        self._stale[cluster.test] = None
+        self._stale.setdefault(cluster.test, set()).add(cluster.provider)
 
     def weighed(self, cluster: Cluster) -> None:
         """Note that what is known of *cluster* has changed, not what it says."""
-        self._stale[cluster.test] = None
+        self._stale.setdefault(cluster.test, set())
 
     def looked(self, cluster: Cluster) -> None:
         self._table.touch(cluster)
@@ -138,6 +146,7 @@ class Memory:
         for trial in self.trials.values():
             for place, cluster in enumerate(trial.clusters.values()):
                 self._table.add(cluster, trial.number << 8 | min(255, place))
+                self._table.write(cluster)
 
     def __iter__(self) -> Iterator[Cluster]:
         for trial in self.trials.values():

@@ -17,6 +17,8 @@ def follow(
     news: News, health: SeedHealth, docket: Docket, reporter: Reporter, now: float
 ) -> list[IncidentEvent]:
     """Open and close cases about the seeds that *news* is about."""
+    if not news.seeds:
+        return []
     events = []
     provider = news.cluster.provider
     known = {case.claim.seed: case for case in docket.about_seeds(provider)}

@@ -137,8 +137,7 @@ class Stream:
         placements = {**before.placements, **found}
         if len(placements) == len(before.placements):
             return _Copies(placements, before.regions)
-        groups = self._groups
-        return _Copies(placements, {s: groups[s] for s in placements if groups.get(s)})
+        return _Copies(placements, {s: g for s in placements if (g := self._groups.get(s))})
 
     def _seen(
         self,

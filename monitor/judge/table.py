@@ -53,7 +53,7 @@ class Table:
         return self._ids.get((kind, name), -2)
 
     def add(self, cluster: Cluster, order: int) -> None:
-        """Give *cluster* a row; *order* is its place among all clusters."""
+        """Give *cluster* a row, to be written; *order* is its place among all clusters."""
         cluster.row = len(self.clusters)
         self.clusters.append(cluster)
         if cluster.row == self._keys.shape[1]:
@@ -71,7 +71,6 @@ class Table:
             owners = self.owners.setdefault(feature, {})
             self._shared += len(owners) == 1 and cluster.sender not in owners
             owners[cluster.sender] = owners.get(cluster.sender, 0) + 1
-        self.write(cluster)
 
     def _intern(self, kind: int, name: str) -> int:
         return self._ids.setdefault((kind, name), len(self._ids))
@@ -102,7 +101,20 @@ class Table:
         self._numbers[:REGIONAL, row] = figures
         self._numbers[REGIONAL:, row] = self._regional(cluster)
         self._keys[WAY, row] = WAYS_LOST.index(cluster.way) if cluster.way else -1
-        self._keys[FLAGS, row] = (
+        self._flag(cluster)
+
+    def weigh(self, cluster: Cluster) -> None:
+        """Bring up to date what *cluster* takes from its test and from the known incidents."""
+        self._numbers[EVERYWHERE : UNEXPLAINED + 1, cluster.row] = (
+            cluster.everywhere_odds,
+            cluster.removed_odds,
+            cluster.known,
+            cluster.unexplained,
+        )
+        self._flag(cluster)
+
+    def _flag(self, cluster: Cluster) -> None:
+        self._keys[FLAGS, cluster.row] = (
             IS_BAD * cluster.is_bad
             | IS_BLIND * cluster.is_blind
             | IS_WIDELY_BAD * cluster.is_widely_bad
