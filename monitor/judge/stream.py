@@ -5,8 +5,8 @@ records in, `incident` records out; times are hours as numbers, or RFC 3339 text
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from monitor.core.placements import Placement
 from monitor.judge import readings
 from monitor.judge.judge import Judge
 from monitor.judge.readings import RecordError as RecordError  # noqa: PLC0414 - for readers of streams
+from monitor.judge.written import written
 
 ZERO = datetime(2001, 1, 1, tzinfo=UTC)  # hour 0 of a stream in hours, a Monday as the stream's is
 LATEST_H = 1e6  # hours from then; what is later is no time
@@ -233,7 +234,8 @@ class Replay:
             return []
         events = self.judge.observe(observation, asks=self.stream.is_near)
         told = [event for event in events if self._is_told(event)]
-        return [self._written(event, record["t"], explain=explain) for event in told]
+        time = self.stream.time
+        return [written(event, record["t"], time, explain=explain) for event in told]
 
     def _is_told(self, event: IncidentEvent) -> bool:
         """An incident that history had confirmed already is no alarm of the time that counts."""
@@ -242,56 +244,6 @@ class Replay:
         if event.state is State.CONFIRMED:
             self._history.add(event.incident)
         return False
-
-    def _written(self, event: IncidentEvent, at: object, *, explain: bool) -> dict[str, Any]:
-        time = self.stream.time
-        record: dict[str, Any] = {
-            "type": "incident",
-            "t": at,
-            "id": event.incident,
-            "state": event.state.value,
-            "cause": event.cause.value,
-            "provider": event.provider,
-            "feature": event.feature,
-            "sender": event.sender,
-            "esp": event.esp,
-            "seed": event.seed,
-            "start": time(event.start),
-            "start_low": time(event.start_low),
-            "start_high": time(event.start_high),
-            "posterior": {c.value: round(p, 4) for c, p in event.posterior.items()},
-            "direction": event.direction.value,
-            "hit": list(event.hit),
-            "spared": list(event.spared),
-            "sentence": event.sentence,
-        }
-        if event.gauge is not None:
-            record["gauge"] = event.gauge
-        if explain:
-            record["reason"] = event.reason
-            record["evidence"] = _evidence(event)
-        return record
-
-
-def _evidence(event: IncidentEvent) -> dict[str, Any]:
-    def rows(tallies: Iterable[Any]) -> list[dict[str, Any]]:
-        names = ("name", "n", "bad", "n_eff", "low", "high", "expected")
-        return [
-            {n: round(v, 4) if isinstance(v := getattr(tally, n), float) else v for n in names}
-            for tally in tallies
-        ]
-
-    table = event.evidence
-    evidence = {
-        "hit": rows(table.hit),
-        "spared": rows(table.spared),
-        "controls": rows(table.controls),
-        "placements": dict(table.placements),
-        "tests": list(event.tests),
-    }
-    if table.readings:
-        evidence["readings"] = [asdict(reading) for reading in table.readings]
-    return evidence
 
 
 def _placement(word: object, *, was_there: bool) -> Placement:
