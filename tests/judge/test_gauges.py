@@ -211,7 +211,7 @@ def test_rising_scores_are_suspected_before_the_mail_goes_to_spam() -> None:
     assert State.CONFIRMED not in {e.state for e in drift}
     assert "Microsoft 365 scores mail higher than usual (SCL 3.0 instead of 1." in drift[0].sentence
     assert (lost[0].state, lost[0].provider) == (State.CONFIRMED, "microsoft365")
-    assert lost[0].at - drift[0].at > at(8)
+    assert lost[0].at - drift[0].at > at(6)
     assert "It had scored mail higher than usual (SCL 3.0 instead of 1." in lost[0].sentence
     assert lost[0].evidence.readings
 

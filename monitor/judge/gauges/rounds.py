@@ -24,6 +24,7 @@ from monitor.judge.likelihood import probability
 from monitor.judge.lines import Line, Lines
 from monitor.judge.turns import Turn
 
+HALF_RIPE = 0.5  # of the time after which is asked: from then on, unrest is learnt
 MOST_SURE = 5.0  # nats: nothing is so certain that it could not be something else
 NO_EVIDENCE = -1e9  # nats; JSON knows no infinity
 FEWEST_PLACES = 2  # providers, before "everywhere" means something
@@ -70,11 +71,14 @@ class Round:
 
     def _providers(self) -> list[Found]:
         found = []
+        usual = self.usual
         for provider in self.sheets:
-            if provider and self.usual.is_ripe(self.gauge, provider, self.now):
+            if provider and usual.is_ripe(self.gauge, provider, self.now, HALF_RIPE):
                 claim = Claim(Cause.PROVIDER, provider)
                 rows = self._unexplained(provider, claim)
-                found.append(Found(claim, self._weigh(rows, provider, is_all=True), rows))
+                weighed = self._weigh(rows, provider, is_all=True)
+                if usual.is_ripe(self.gauge, provider, self.now):
+                    found.append(Found(claim, weighed, rows))
         return found
 
     def _common(self) -> list[Found]:

@@ -77,11 +77,11 @@ class Usual:
         level = self.levels.get((gauge, provider, ""), Level())
         return (level.squares + SPREAD_PRIOR * wobble**2) / (level.n + SPREAD_PRIOR)
 
-    def is_ripe(self, gauge: str, provider: str, now: float) -> bool:
-        """Is it known well enough what is usual at the provider?"""
+    def is_ripe(self, gauge: str, provider: str, now: float, part: float = 1.0) -> bool:
+        """Is it known well enough, or to a part, what is usual at the provider?"""
         level = self.levels.get((gauge, provider, ""))
         known = level is not None and level.n >= RIPE_READINGS
-        return known and now - self.since.get((gauge, provider), now) >= RIPE_H
+        return known and now - self.since.get((gauge, provider), now) >= RIPE_H * part
 
     def learn(self, place: Place, sender: str, sent: float, value: float, *, weight: float) -> None:
         """Take in one reading; a weight below 1 for one that an incident explains."""
