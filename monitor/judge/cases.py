@@ -32,6 +32,7 @@ MOST_TESTS = 200
 MOST_CHANCE = 0.1  # that a sender's trouble is but chance, or one campaign's, when it is told
 LEAST_SHARE = 0.5  # of the named cause, when it is told
 LEAST_COMMON = 0.7  # the same of a cause beyond one provider and one sender
+CERTAIN = 0.95  # what was so probable and is not to be seen any more is over, not refuted
 MOVED = 0.05  # by which the stated probability of the cause must change to be news
 AGAIN_H = 2.0  # between two events that say only how certain it is
 DOUBTED_H = 24.0  # after which it is told no more that it is less: the trouble becomes usual
@@ -224,7 +225,9 @@ class Case:
         lasts = self.claim.family is Family.SENDER or self.claim.cause is Cause.MONITOR
         if lasts or self.score >= line.suspect - HYSTERESIS:
             return None
-        return Step(State.CLOSED, "Later results speak against it.")
+        was_certain = self.state is State.CONFIRMED and self.share >= CERTAIN
+        reason = "The mail since then is fine." if was_certain else "Later results speak against it."
+        return Step(State.CLOSED, reason)
 
     def _from_suspected(self, line: Line, ending: Turn, now: float) -> Step | None:
         if self.score >= line.confirm and self.is_sure:
