@@ -226,7 +226,9 @@ class Case:
         if lasts or self.score >= line.suspect - HYSTERESIS:
             return None
         was_certain = self.state is State.CONFIRMED and self.share >= CERTAIN
-        reason = "The mail since then is fine." if was_certain else "Later results speak against it."
+        reason = (
+            "The mail since then is fine." if was_certain else "Later results speak against it."
+        )
         return Step(State.CLOSED, reason)
 
     def _from_suspected(self, line: Line, ending: Turn, now: float) -> Step | None:

@@ -74,10 +74,11 @@ class Inquiry:
             return []
         renamed = cluster is not None and self._rename(case, cluster)
         found = self._signs(case)
-        ending = self._ending(case, found)
+        in_turn = turns.by_sending(found)
+        ending = self._ending(case, in_turn)
         relapsing = NO_TURN
         if case.state is State.RECOVERING and case.healed is not None:
-            relapsing = turns.relapse(found, case.hit, case.healed)
+            relapsing = turns.relapse(in_turn, case.hit, case.healed)
         step = case.step(self.lines.of(case.claim), ending, relapsing, self.now)
         if step is not None:
             self._enter(case, step.state, ending, relapsing)

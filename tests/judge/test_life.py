@@ -51,6 +51,19 @@ def test_an_incident_that_is_rolled_back_slowly_is_one_with_one_end() -> None:
     assert story.latest.at >= START + at(26)
 
 
+def test_mail_that_is_removed_after_the_end_but_was_sent_before_does_not_prolong_it() -> None:
+    removal = Trouble(
+        at_yahoo, Placement.REMOVED, at(10), at(20), share=0.9, after=timedelta(hours=3)
+    )
+
+    events = told(removal, hours=32, looks=(*LOOKS, timedelta(hours=4)))
+
+    (story,) = stories(events)
+    assert Counter(story.states)[State.RECOVERING] == 1
+    over = next(e for e in events if e.state is State.RECOVERING)
+    assert START + at(24) <= over.at <= START + at(27)
+
+
 def test_a_long_incident_is_told_in_some_ten_events() -> None:
     wide = Trouble(at_yahoo, Placement.SPAM, at(10), at(46), share=0.9)
 
