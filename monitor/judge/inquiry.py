@@ -109,9 +109,7 @@ class Inquiry:
         """
         is_young = case.state in GOING_ON and self.now - case.opened <= YOUNG_H
         if is_young and case.back is None:
-            window_h = self.now - case.start.low
-            began = trend.start(trend.unexplained(found, case.id), self.now, window_h)
-            case.start = began or case.start
+            case.start = trend.revised(trend.unexplained(found, case.id), case.start)
             self._explain(case)
         return self.reporter.event(case, reason, self.now)
 

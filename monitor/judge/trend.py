@@ -31,6 +31,7 @@ MOST_GOOD, MOST_BAD = 2.3, 3.4  # nats that one campaign can say for the end, or
 UNKNOWN_BEFORE_H = 24.0  # how long before the first bad cluster it may have begun unseen
 REMOVED_SHARE = 0.2  # of what is lost, from which removal is what an incident does
 OUTSIDE = 0.1  # probability that it began outside the bounds that are told
+MOST_HIT = 0.95  # share of senders that an incident is taken to hit, at most
 BLIND = MOST_BAD  # what a cluster that could not be looked at says for a blind monitor
 
 
@@ -164,20 +165,53 @@ def start(found: Signs, now: float, window_h: float) -> Start | None:
     likely to begin in any hour.
     """
     recent = found.where(now - found.at <= window_h + UNKNOWN_BEFORE_H)
-    table = recent.memory.table
-    senders = table.key(SENDER, recent.rows)
-    asked = recent.where(np.isin(senders, senders[recent.loss > 0]))
-    hit = frozenset(asked.senders)
-    if len(hit) > 1:
-        lost = asked.loss * (1 - table.number(IN_TROUBLE, asked.rows))
-        asked = replace(asked, loss=np.where(asked.loss > 0, lost, asked.loss))
-    told = campaigns(asked, hit, -math.inf)[::-1]
-    if not told:
-        return None
+    senders = recent.memory.table.key(SENDER, recent.rows)
+    asked = _in_view(recent.where(np.isin(senders, senders[recent.loss > 0])))
+    totals = asked.units.sum(axis=1)
+    return _bounded(asked.at, totals) if len(totals) and totals.max() > 0 else None
+
+
+def revised(found: Signs, began: Start) -> Start:
+    """The start of an incident that has been told, with what those spared say as well.
+
+    They speak against each start that their good mail is later than, as far as they would
+    have been hit: as often as those are that were heard of since it *began*.
+    """
+    asked = _in_view(found.where(found.at >= began.low - UNKNOWN_BEFORE_H))
+    since = asked.units[np.searchsorted(asked.at, began.first) :][:1]
+    heard, hit = int((since != 0).sum()), int((since > 0).sum())
+    if not hit:
+        return began
+    share = min(MOST_HIT, hit / heard)
+    units = np.logaddexp(math.log(share) + asked.units, math.log1p(-share))
+    return _bounded(asked.at, units.sum(axis=1))
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """Campaigns in order of time, and what each sender's mail says from each of them on."""
+
+    at: Floats
+    units: Floats  # campaigns x senders
+
+
+def _in_view(asked: Signs) -> _View:
+    senders = list(dict.fromkeys(asked.senders))
+    if len(senders) > 1:
+        known = asked.memory.table.number(IN_TROUBLE, asked.rows)
+        lost = np.where(asked.loss > 0, asked.loss * (1 - known), asked.loss)
+        asked = replace(asked, loss=lost)
+    told = campaigns(asked, frozenset(senders), -math.inf)[::-1]
+    place = {sender: number for number, sender in enumerate(senders)}
+    units = np.zeros((len(told), len(senders)))
+    for number, (_, sender, loss) in enumerate(told):
+        units[number, place[sender]] = loss
     at = np.array([campaign[0] for campaign in told])
-    totals = np.cumsum([loss for _, _, loss in reversed(told)])[::-1]
-    if totals.max() <= 0:
-        return None
+    return _View(at, np.cumsum(units[::-1], axis=0)[::-1])
+
+
+def _bounded(at: Floats, totals: Floats) -> Start:
+    """The likeliest start and its bounds, from what is to be said for each campaign's hour."""
     best = len(totals) - 1 - int(totals[::-1].argmax())
     spans = np.diff(at, prepend=at[0] - UNKNOWN_BEFORE_H)
     shares = np.cumsum(spans * np.exp(totals - totals.max()))
