@@ -85,12 +85,12 @@ class Inquiry:
         if case.state in GOING_ON:
             case.name_victims(found)
         if step is not None:
-            event = self._tell(case, step.reason, found)
+            event = self._tell(case, step.reason, found, ending)
             return [event, *(self._contain(case) if step.state is State.CONFIRMED else [])]
         if renamed:
-            return [self._tell(case, "Another cause explains it better.", found)]
+            return [self._tell(case, "Another cause explains it better.", found, ending)]
         reason = case.news(self.now)
-        return [] if reason is None else [self._tell(case, reason, found)]
+        return [] if reason is None else [self._tell(case, reason, found, ending)]
 
     def _ending(self, case: Case, found: Signs) -> Turn:
         """What the mail of *case* says for an end.
@@ -102,14 +102,17 @@ class Inquiry:
         asked = turns.witnesses(found, case.hit, case.start.first, new=new)
         return turns.end(found, asked, case.start.first if case.back is None else case.back)
 
-    def _tell(self, case: Case, reason: str, found: Signs) -> IncidentEvent:
+    def _tell(self, case: Case, reason: str, found: Signs, ending: Turn) -> IncidentEvent:
         """Write an event; a young case tells its start as it is known by now.
 
         Later mail, of the same senders, adds the same to every start that is possible.
         """
         is_young = case.state in GOING_ON and self.now - case.opened <= YOUNG_H
         if is_young and case.back is None:
-            case.start = trend.revised(trend.unexplained(found, case.id), case.start)
+            told = trend.unexplained(found, case.id)
+            if ending.evidence > 0:
+                told = told.where(told.at < ending.since)
+            case.start = trend.revised(told, case.start, case.opened)
             self._explain(case)
         return self.reporter.event(case, reason, self.now)
 

@@ -171,8 +171,8 @@ def start(found: Signs, now: float, window_h: float) -> Start | None:
     return _bounded(asked.at, totals) if len(totals) and totals.max() > 0 else None
 
 
-def revised(found: Signs, began: Start) -> Start:
-    """The start of an incident that has been told, with what those spared say as well.
+def revised(found: Signs, began: Start, opened: float) -> Start:
+    """The start of an incident that was *opened* then, with what those spared say as well.
 
     They speak against each start that their good mail is later than, as far as they would
     have been hit: as often as those are that were heard of since it *began*.
@@ -180,11 +180,12 @@ def revised(found: Signs, began: Start) -> Start:
     asked = _in_view(found.where(found.at >= began.low - UNKNOWN_BEFORE_H))
     since = asked.units[np.searchsorted(asked.at, began.first) :][:1]
     heard, hit = int((since != 0).sum()), int((since > 0).sum())
-    if not hit:
+    known = int(np.searchsorted(asked.at, opened, side="right"))
+    if not hit or not known:
         return began
     share = min(MOST_HIT, hit / heard)
     units = np.logaddexp(math.log(share) + asked.units, math.log1p(-share))
-    return _bounded(asked.at, units.sum(axis=1))
+    return _bounded(asked.at[:known], units.sum(axis=1)[:known])
 
 
 @dataclass(frozen=True, slots=True)
