@@ -23,7 +23,7 @@ def test_fewer_false_alarms_take_more_evidence() -> None:
 
 
 def test_six_a_year_at_six_providers_are_one_each() -> None:
-    assert Lines(6.0, 6).of(PROVIDER).confirm == pytest.approx(3.02, abs=0.01)
+    assert Lines(6.0, 6).of(PROVIDER).confirm == pytest.approx(nats(1.0))
 
 
 def test_more_providers_share_the_same_false_alarms() -> None:
