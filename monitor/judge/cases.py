@@ -85,9 +85,10 @@ class Case:
     def is_open(self) -> bool:
         return self.state is not State.CLOSED
 
-    def keeps_its_name(self, now: float) -> bool:
-        """Was it named anew too lately to be named anew again? The oftener, the longer."""
-        return now - self.said < AGAIN_H * self.names
+    def keeps_its_name(self, now: float, posterior: Mapping[Cause, float]) -> bool:
+        """Was it named anew too lately, or is it a common cause that later mail only doubts?"""
+        is_past = self.claim.family is Family.COMMON and self.is_past(posterior)
+        return is_past or now - self.said < AGAIN_H * self.names  # the oftener, the longer
 
     @property
     def is_sure(self) -> bool:

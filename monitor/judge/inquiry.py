@@ -21,7 +21,6 @@ from monitor.judge.turns import NO_TURN, Turn
 SLOWLY_H = 1.0  # between two questions about a slow decline
 NEAR = 3.0  # nats: a control can add no more than that to the evidence
 OWN_TROUBLE_H = 48.0  # a sender in trouble for longer is no witness to a common cause
-
 YOUNG_H = 24.0  # what a start can still be learnt in
 
 GOING_ON = frozenset({State.SUSPECTED, State.CONFIRMED})
@@ -137,7 +136,8 @@ class Inquiry:
         if case.state is State.RECOVERING:
             return False
         was = (case.claim, case.cause)
-        if better is not None and not case.keeps_its_name(self.now):
+        found = attribute.posterior(suspicions, self.lines)
+        if better is not None and not case.keeps_its_name(self.now, found):
             scene = self._scene(better, beside=case.id)
             if scene is not None and case.is_about(scene.victims):
                 case.assume(better, scene)
