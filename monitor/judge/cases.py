@@ -32,7 +32,7 @@ MOST_TESTS = 200
 MOST_CHANCE = 0.1  # that a sender's trouble is but chance, or one campaign's, when it is told
 LEAST_SHARE = 0.5  # of the named cause, when it is told
 LEAST_COMMON = 0.7  # the same of a cause beyond one provider and one sender
-CERTAIN = 0.95  # what was so probable and is not to be seen any more is over, not refuted
+CERTAIN = 0.95  # what was so probable is over, not refuted, when it is not seen any more
 MOVED = 0.05  # by which the stated probability of the cause must change to be news
 AGAIN_H = 2.0  # between two events that say only how certain it is
 DOUBTED_H = 24.0  # after which it is told no more that it is less: the trouble becomes usual
@@ -212,25 +212,25 @@ class Case:
         if self.state is State.SUSPECTED:
             return self._from_suspected(line, ending, now)
         if self.state is State.CONFIRMED:
-            return self._withdrawn(line) or self._from_confirmed(ending, now)
+            return self._withdrawn(line, ending) or self._from_confirmed(ending, now)
         if self.state is State.RECOVERING:
             return self._from_recovering(line, ending, relapsing, now)
         return None
 
-    def _withdrawn(self, line: Line) -> Step | None:
+    def _withdrawn(self, line: Line, ending: Turn) -> Step | None:
         """Give a claim up that the mail since then does not bear out.
 
         Not a sender's: what it meets for weeks becomes its usual, and is no less true. Nor
-        the monitor's: what could not be seen is known no better later.
+        the monitor's: what could not be seen is known no better later. What was all but
+        certain takes a good campaign of those hit.
         """
         lasts = self.claim.family is Family.SENDER or self.claim.cause is Cause.MONITOR
         if lasts or self.score >= line.suspect - HYSTERESIS:
             return None
-        was_certain = self.state is State.CONFIRMED and self.share >= CERTAIN
-        reason = (
-            "The mail since then is fine." if was_certain else "Later results speak against it."
-        )
-        return Step(State.CLOSED, reason)
+        if self.state is State.CONFIRMED and self.share >= CERTAIN:
+            over = Step(State.CLOSED, "The mail since then is fine.")
+            return over if ending.evidence >= trend.MOST_GOOD else None
+        return Step(State.CLOSED, "Later results speak against it.")
 
     def _from_suspected(self, line: Line, ending: Turn, now: float) -> Step | None:
         if self.score >= line.confirm and self.is_sure:
@@ -263,7 +263,7 @@ class Case:
             return Step(State.CLOSED, f"The {ending.campaigns} campaigns since then bear it out.")
         if now - self.heard > QUIET_H:
             return Step(State.CLOSED, "It has not come back for twelve hours.")
-        if self._withdrawn(line) is not None:
+        if self._withdrawn(line, ending) is not None:
             return Step(State.CLOSED, "Nothing more is to be seen of it.")
         return None
 
