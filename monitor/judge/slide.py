@@ -36,7 +36,7 @@ ALIKE = 0.3  # correlation of the campaigns of one sender
 MOST_FREEDOM = 1000.0  # degrees; as good as a normal distribution
 WOBBLE = 0.02  # a provider's share of lost mail moves by so much without any incident
 DOUBT = 0.5  # of what the weekday is known to change: it is learnt from three or four such days
-OFFSET = 1.5  # nats, so that the lines of the scan hold here too
+OFFSET = 2.2  # nats, so that the lines of the scan hold here too
 
 
 def suspect(memory: Memory, provider: str, now: float, *, beside: str = "") -> Suspicion | None:
