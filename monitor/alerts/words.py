@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 
-from monitor.core.blamed import WHICH_MAIL
+from monitor.core.blamed import WHICH_MAIL, features_of, in_one
 from monitor.core.placements import Placement
 
 LONGEST = 120
@@ -36,16 +36,21 @@ def moment(at: datetime) -> str:
 
 def guard(text: str, feature: str | None) -> str:
     """Write the blamed link domain with brackets, as in lnk[.]example[.]net."""
-    kind, _, domain = (feature or "").partition(":")
-    if kind not in _LINKING or "." not in domain:
-        return text
-    return re.sub(re.escape(domain), lambda m: m[0].replace(".", "[.]"), text, flags=re.IGNORECASE)
+    for one in features_of(feature):
+        kind, _, domain = one.partition(":")
+        if kind in _LINKING and "." in domain:
+            text = re.sub(
+                re.escape(domain), lambda m: m[0].replace(".", "[.]"), text, flags=re.IGNORECASE
+            )
+    return text
 
 
 def what(feature: str | None) -> str:
     """The clause that says which mail is meant: "that links to ..."; "" for all mail."""
-    if not feature:
-        return ""
+    return in_one(map(_clause, features_of(feature)))
+
+
+def _clause(feature: str) -> str:
     kind, _, value = feature.partition(":")
     return guard(WHICH_MAIL.get(kind, f"with {kind} {{}}").replace("{}", plain(value)), feature)
 
@@ -57,4 +62,4 @@ def fate(placements: Mapping[str, int]) -> str:
 
 
 def is_about_links(feature: str | None) -> bool:
-    return (feature or "").partition(":")[0] in _LINKING
+    return any(one.partition(":")[0] in _LINKING for one in features_of(feature))

@@ -9,6 +9,7 @@ SHRINK = 4.0  # effective copies that the additive guess is worth beside own his
 SHRINK_MARGIN = 8.0  # the same for one provider's or one sender's mean beside the mean of all
 PRIOR_BAD, PRIOR_COPIES = 3.0, 30.0  # before any history: one copy in ten is bad
 LEAST_BAD, MOST_BAD = 0.02, 0.95  # nothing is so good that a stray copy is a sensation
+KNOWN_COPIES = 300.0  # effective ones; ten times the prior's: what a level is then, it is
 FORGET_H = 90 * 24.0  # three half-lives without a copy: as good as unknown
 
 
@@ -61,7 +62,7 @@ class Week:
             return 0.0
         mean = min(0.9, max(0.01, usual / n))
         seen = min(0.95, max(0.005, (lost + RHYTHM_PRIOR * mean) / (n + RHYTHM_PRIOR)))
-        return min(MOST_SHIFT, max(-MOST_SHIFT, _logit(seen) - _logit(mean)))
+        return min(MOST_SHIFT, max(-MOST_SHIFT, logit(seen) - logit(mean)))
 
 
 @dataclass(slots=True)
@@ -91,7 +92,7 @@ class Rhythm:
         week.today = (n + weight, all_lost + weight * lost, all_usual + weight * usual)
 
 
-def _logit(share: float) -> float:
+def logit(share: float) -> float:
     return math.log(share / (1 - share))
 
 
@@ -112,7 +113,7 @@ class Baseline:
         everyone = self._shrunk("", "", PRIOR_BAD / PRIOR_COPIES, PRIOR_COPIES)
         here = self._shrunk("", provider, everyone, SHRINK_MARGIN)
         theirs = self._shrunk(sender, "", everyone, SHRINK_MARGIN)
-        guess = 1 / (1 + math.exp(_logit(everyone) - _logit(here) - _logit(theirs)))
+        guess = 1 / (1 + math.exp(logit(everyone) - logit(here) - logit(theirs)))
         return min(MOST_BAD, max(LEAST_BAD, self._shrunk(sender, provider, guess, SHRINK)))
 
     @property
@@ -121,6 +122,15 @@ class Baseline:
         if self._providers < 0:
             self._providers = len({provider for _, provider in self.shares if provider})
         return self._providers
+
+    def levels(self) -> dict[str, float]:
+        """Log odds of a copy being lost, of each provider whose mean is well known."""
+        known = ((p, share) for (sender, p), share in self.shares.items() if p and not sender)
+        return {
+            p: logit(min(MOST_BAD, max(LEAST_BAD, share.bad / share.total)))
+            for p, share in known
+            if share.total >= KNOWN_COPIES
+        }
 
     def learn(self, sender: str, provider: str, bad: float, total: float, at: float) -> None:
         """Add copies, weighted by how sure it is that they met nothing unusual."""

@@ -28,6 +28,7 @@ FORGOTTEN_H = 168.0  # no mail that it could have hit for a week: nothing left t
 HYSTERESIS = 2.0  # nats below the line at which a suspicion is dropped
 SAME = 0.6  # of a case's victims must be those of the other name it is given
 PART = 0.8  # of a case's losses must be covered by the wider one that contains it
+NOVEL_H = 336.0  # what has been better for two weeks is learnt as usual, and ends with that
 MOST_TESTS = 200
 MOST_CHANCE = 0.1  # that a sender's trouble is but chance, or one campaign's, when it is told
 LEAST_SHARE = 0.5  # of the named cause, when it is told
@@ -170,7 +171,8 @@ class Case:
         latest = cluster.at if cluster.moved is None else max(cluster.at, cluster.moved)
         if self.claim.family is Family.COMMON and cluster.is_spared_elsewhere:
             return 0.0  # what fails at one provider only has another cause
-        if latest < self.start.low or cluster.sent > (self.closed or cluster.sent):
+        novel = self.start.first + NOVEL_H if self.claim.is_better else math.inf
+        if latest < self.start.low or cluster.sent > min(novel, self.closed or math.inf):
             return 0.0
         return KNOWN[self.state] if self.claim.covers(cluster) else 0.0
 
@@ -180,10 +182,9 @@ class Case:
 
     def may_contain(self, other: "Case") -> bool:
         """Is *other* of a narrower kind?"""
-        if other.claim.family not in NARROW_TO_WIDE or self.claim.family not in NARROW_TO_WIDE:
+        if any(c.is_better or c.family not in NARROW_TO_WIDE for c in (self.claim, other.claim)):
             return False
-        width = NARROW_TO_WIDE.index
-        return width(other.claim.family) < width(self.claim.family)
+        return NARROW_TO_WIDE.index(other.claim.family) < NARROW_TO_WIDE.index(self.claim.family)
 
     def covers_losses(self, other: "Case", found: Signs) -> bool:
         """Does this case explain nearly all that *other* was opened for?"""

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from monitor.core.incidents import Cause
+from monitor.core.blamed import PLUS
+from monitor.core.incidents import Cause, Direction
 from monitor.judge.clusters import Cluster
 
 FEWEST_VICTIMS = 2  # a provider is never blamed for what one sender meets
@@ -43,6 +44,23 @@ class Claim:
     sender: str | None = None
     esp: str | None = None
     seed: str | None = None
+    direction: Direction = Direction.WORSE
+    second: str | None = None  # of a pair: a feature that its mail has as well
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The features that its mail must have, all of them, in the order of the alphabet."""
+        return tuple(sorted(f for f in (self.wanted, self.second) if f is not None))
+
+    @property
+    def named(self) -> str | None:
+        """The feature, or both of a pair, as events write them: `esp:acme+url:lnk.example`."""
+        return self.feature if self.second is None else PLUS.join(self.features)
+
+    @property
+    def is_better(self) -> bool:
+        """Is it that a filter lets mail through which it used to hold back?"""
+        return self.direction is Direction.BETTER
 
     @property
     def family(self) -> Family:
@@ -74,16 +92,20 @@ class Claim:
     def has_feature(self, cluster: Cluster) -> bool:
         """Does *cluster* carry what this claim is about, if it is about a feature at all?"""
         wanted = self.wanted
+        if self.second is not None and self.second not in cluster.features:
+            return False
         if wanted is None or wanted in cluster.features:
             return True
         return wanted.startswith(REGION) and wanted.removeprefix(REGION) in cluster.regional
 
     def snapshot(self) -> list[Any]:
-        return [self.cause, self.provider, self.feature, self.sender, self.esp, self.seed]
+        places = [self.provider, self.feature, self.sender, self.esp, self.seed]
+        return [self.cause, *places, self.direction, self.second]
 
     @classmethod
     def restore(cls, row: list[Any]) -> "Claim":
-        return cls(Cause(row[0]), *row[1:])
+        cause, provider, feature, sender, esp, seed, direction, second = row
+        return cls(Cause(cause), provider, feature, sender, esp, seed, Direction(direction), second)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """A cluster: what is known of the copies of one test at one provider."""
 
+import math
 from dataclasses import astuple, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -107,6 +108,8 @@ class Cluster:
     usual: float = 0.1  # share of bad copies to be expected, seeds aside
     any_day: float = 0.1  # the same, whatever the weekday
     in_trouble: float = 0.0  # the sender's own trouble here, before this cluster
+    in_luck: float = 0.0  # the same for its mail faring better than usual
+    ebb: float = 0.0  # log odds by which the provider has lost less than it does now; <= 0
     unknown: int = 0  # copies that could not be looked for, at the latest look
     moved: float | None = None  # when the first copy was seen to be gone
     fates: dict[str, Fate] = field(default_factory=dict)
@@ -116,16 +119,21 @@ class Cluster:
     arrival: Likelihood | None = None
     removal: Likelihood | None = None
     both: Likelihood | None = None
+    milder: Likelihood | None = None  # of fewer copies being lost than usual
+    least_usual: float = math.nan  # share of lost copies that this takes for usual
     is_bad: bool = False
     explained: dict[str, float] = field(default_factory=dict)  # by incident: probability
+    eased: dict[str, float] = field(default_factory=dict)  # the same by those for the better
     arrival_says: float = 0.0  # log ratio for its campaign failing everywhere, ...
     removal_says: float = 0.0  # ... or being removed everywhere
+    milder_says: float = 0.0  # log ratio for its campaign faring better everywhere
     unexplained: float = 0.0  # log odds of trouble, beyond what the known incidents explain
     known: float = 0.0  # probability that a known incident did it
     # From the other clusters of its test: log odds that its campaign fails, or is removed,
     # wherever it goes; and whether it does fail at half of the other providers or more.
     everywhere_odds: float = 0.0
     removed_odds: float = REMOVED_EVERYWHERE_ODDS
+    fine_odds: float = 0.0  # that it fares better than usual wherever it goes
     is_widely_bad: bool = False
     is_spared_elsewhere: bool = False  # or at fewer, as far as it is known
     row: int = -1  # in the table
@@ -178,8 +186,12 @@ class Cluster:
     def count(self, counts: Counts | None, regional: dict[str, float]) -> None:
         """Take *counts* for what this cluster says, and work out its likelihoods."""
         self.counts, self.regional = counts, regional
-        self.arrival = None
+        self.arrival = self.milder = None
         if counts is not None:
+            # In an incident, seeds seem to lose more than others: that is no reason to hope.
+            usual = min(counts.expected, self.usual)
+            self.least_usual = likelihood.shifted(usual, self.ebb)
+            self.milder = likelihood.let_through(counts.lost, counts.n, 1 - self.least_usual)
             self.arrival = likelihood.first_look(counts.lost, counts.n, 1 - counts.expected)
         self._judge_removal()
 
@@ -201,9 +213,9 @@ class Cluster:
         self.is_bad = wholly or any(r > REGION_STANDS_OUT for r in self.regional.values())
         self.weigh()
 
-    def explain(self, explained: dict[str, float]) -> None:
-        """Take note of the incidents that may have hit this cluster."""
-        self.explained = explained
+    def explain(self, explained: dict[str, float], eased: dict[str, float]) -> None:
+        """Take note of the incidents that may have hit, or spared, this cluster."""
+        self.explained, self.eased = explained, eased
         self.weigh()
 
     def weigh(self) -> None:
@@ -211,7 +223,18 @@ class Cluster:
         self.known = max(self.explained.values(), default=0.0)
         self.unexplained = self.beyond(self.loss())
         self.arrival_says = 0.0 if self.arrival is None else self.beyond(self.arrival.everywhere)
+        self.milder_says = 0.0 if self.milder is None or self.eased else self.milder.everywhere
         self.removal_says = 0.0 if self.removal is None else self.beyond(self.removal.everywhere)
+
+    @property
+    def is_eased(self) -> bool:
+        """Is a filter that has become milder the likelier explanation?"""
+        return self.relief > 0
+
+    @property
+    def relief(self) -> float:
+        """Log ratio of a milder filter against the usual one."""
+        return 0.0 if self.milder is None else self.milder.bad - self.milder.normal
 
     @property
     def way(self) -> Fate | None:
@@ -245,7 +268,7 @@ class Cluster:
             self.sender,
             list(self.features),
             [self.sent, self.at, self.last, self.look, self.usual, self.any_day, self.in_trouble],
-            [self.unknown, self.moved],
+            [self.in_luck, self.ebb, self.unknown, self.moved],
             list(self.fates),
             "".join(self.fates.values()),
             None if self.counts is None else list(astuple(self.counts)),
@@ -257,7 +280,7 @@ class Cluster:
         test, provider, sender, features, numbers, more, seeds, letters, counts, regional = row
         fates = {seed: Fate(letter) for seed, letter in zip(seeds, letters, strict=True)}
         cluster = cls(test, provider, sender, tuple(features), *numbers)
-        cluster.unknown, cluster.moved = more
+        cluster.in_luck, cluster.ebb, cluster.unknown, cluster.moved = more
         cluster.fates = fates
         cluster.count(None if counts is None else Counts(*counts), dict(regional))
         return cluster

@@ -26,6 +26,7 @@ class Docket:
     # By provider: how far above its line the best claim was when last asked about.
     near: dict[str, float] = field(default_factory=dict)
     slowly: dict[str, float] = field(default_factory=dict)  # when asked about a slow decline
+    mildly: dict[str, float] = field(default_factory=dict)  # ... and about a milder filter
     late: list[Case] = field(default_factory=list)  # incidents of mail that is late, kept elsewhere
 
     def __iter__(self) -> Iterator[Case]:
@@ -78,6 +79,7 @@ class Docket:
             old.closed is not None
             and now - old.closed < DROPPED_H
             and old.part_of is None
+            and old.claim.is_better is case.claim.is_better
             and (old.claim.family, old.claim.provider, old.claim.sender)
             == (case.claim.family, case.claim.provider, case.claim.sender)
             for old in self.cases.values()
@@ -92,7 +94,8 @@ class Docket:
         return any(
             case.claim == claim or len(set(victims) - set(case.hit)) < split * len(victims)
             for case in self.open()
-            if case.claim.family is claim.family and case.claim.provider == claim.provider
+            if (case.claim.family, case.claim.provider, case.claim.direction)
+            == (claim.family, claim.provider, claim.direction)
         )
 
     def foreshadowing(self, case: Case) -> Case | None:
@@ -100,7 +103,7 @@ class Docket:
 
         It was a mere suspicion, of a sender that *case* hits, at the same place and time.
         """
-        if case.claim.family is Family.SENDER:
+        if case.claim.family is Family.SENDER or case.claim.is_better:
             return None
         return next(
             (
@@ -113,6 +116,14 @@ class Docket:
                 and case.start.low <= known.start.first <= case.start.high
             ),
             None,
+        )
+
+    def has_failed(self, provider: str) -> bool:
+        """Was *provider* to blame of late? What follows is the end of that, and no news."""
+        return any(
+            case.claim.provider == provider and not case.claim.is_better
+            for case in self.cases.values()
+            if case.claim.family is Family.PROVIDER
         )
 
     def about_seeds(self, provider: str) -> list[Case]:
@@ -133,11 +144,14 @@ class Docket:
     def explain(self, memory: Memory, clusters: Iterable[Cluster]) -> None:
         """Tell *clusters* which cases may have hit them. Mail that is late is missing at first."""
         cases = [case for case in self.cases.values() if case.explains_any]
+        worse = [case for case in cases if not case.claim.is_better]
+        better = [case for case in cases if case.claim.is_better]
         for cluster in clusters:
             late = self.late if self.late and cluster.way is Fate.MISSING else ()
-            explained = {c.id: share for c in (*cases, *late) if (share := c.explains(cluster))}
-            if explained != cluster.explained:
-                cluster.explain(explained)
+            explained = {c.id: share for c in (*worse, *late) if (share := c.explains(cluster))}
+            eased = {c.id: share for c in better if (share := c.explains(cluster))}
+            if explained != cluster.explained or eased != cluster.eased:
+                cluster.explain(explained, eased)
                 memory.weighed(cluster)
 
     def forget(self, now: float) -> None:
@@ -147,11 +161,13 @@ class Docket:
 
     def snapshot(self) -> dict[str, Any]:
         cases = [case.snapshot() for case in self.cases.values()]
-        return {"cases": cases, "near": self.near, "slowly": self.slowly}
+        asked = {"near": self.near, "slowly": self.slowly, "mildly": self.mildly}
+        return {"cases": cases, **asked}
 
     @classmethod
     def restore(cls, body: dict[str, Any]) -> "Docket":
-        docket = cls(near=dict(body["near"]), slowly=dict(body["slowly"]))
+        near, slowly, mildly = (dict(body[name]) for name in ("near", "slowly", "mildly"))
+        docket = cls(near=near, slowly=slowly, mildly=mildly)
         for row in body["cases"]:
             docket.add(Case.restore(row))
         return docket

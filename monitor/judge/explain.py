@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from monitor.core.blamed import WHICH_MAIL
+from monitor.core.blamed import WHICH_MAIL, in_one
 from monitor.core.incidents import Cause, Evidence, State, Tally
 from monitor.core.placements import Placement
-from monitor.judge.claims import ESP, Claim
+from monitor.judge.claims import Claim
 
 LONGEST_NAME = 80
 MOST_NAMES = 3  # of providers that a sentence lists one by one
@@ -20,6 +20,13 @@ _DOING = {
     Placement.REJECTED: ("rejecting mail{what}", "is rejected"),
     Placement.MISSING: ("losing mail{what}", "does not arrive"),
     Placement.REMOVED: ("removing mail{what} after delivery", "is removed after delivery"),
+}
+# What a filter used to do with mail that it lets through now.
+_USED_TO = {
+    Placement.SPAM: "put in spam",
+    Placement.QUARANTINE: "quarantine",
+    Placement.REJECTED: "reject",
+    Placement.MISSING: "lose",
 }
 
 
@@ -39,6 +46,7 @@ class Facts:
     names: Mapping[str, str]  # of providers
     is_part: bool = False  # closed because a wider incident contains it
     is_late: bool = False  # that one is about mail that is late, not lost
+    held: Placement = Placement.SPAM  # of a change for the better: what befell such mail before
 
     def provider(self, name: str | None) -> str:
         return plain(self.names.get(name or "", name or "a provider"))
@@ -79,14 +87,18 @@ def _since(facts: Facts) -> str:
     return f"since {time(facts.since)}"
 
 
-def what(feature: str | None) -> str:
+def what(*features: str) -> str:
     """The clause that tells which mail is meant, with a blank before it; may be empty."""
-    if feature is None:
-        return ""
+    return f" {in_one(map(_clause, features))}" if features else ""
+
+
+def _which(facts: Facts) -> str:
+    return what(*facts.claim.features)
+
+
+def _clause(feature: str) -> str:
     kind, _, value = feature.partition(":")
-    if kind not in WHICH_MAIL:
-        return f" with {plain(feature)}"
-    return " " + WHICH_MAIL[kind].format(plain(value))
+    return WHICH_MAIL[kind].format(plain(value)) if kind in WHICH_MAIL else f"with {plain(feature)}"
 
 
 def _mostly(evidence: Evidence) -> Placement:
@@ -95,7 +107,7 @@ def _mostly(evidence: Evidence) -> Placement:
 
 
 def _doing(facts: Facts) -> str:
-    return _DOING[_mostly(facts.evidence)][0].format(what=what(facts.claim.feature))
+    return _DOING[_mostly(facts.evidence)][0].format(what=_which(facts))
 
 
 def _fate(facts: Facts) -> str:
@@ -119,7 +131,7 @@ def _normal_providers(facts: Facts) -> str:
     if not names:
         return ""
     verb = "is" if len(names) == 1 else "are"
-    return f" {listed(names)} {verb} normal."
+    return f" {listed(names)} {verb} {_usual(facts)}."
 
 
 def listed(names: list[str]) -> str:
@@ -130,6 +142,12 @@ def listed(names: list[str]) -> str:
 
 
 def _by_provider(facts: Facts) -> str:
+    if facts.claim.is_better:
+        return (
+            f"{facts.provider(facts.claim.provider)} lets mail{_which(facts)} through "
+            f"that it used to {_USED_TO[facts.held]}: {facts.hit} of {senders(facts.asked)}, "
+            f"{_since(facts)}. Nothing that you changed.{_normal_providers(facts)}"
+        )
     return (
         f"{facts.provider(facts.claim.provider)} is {_doing(facts)}: {facts.hit} of "
         f"{senders(facts.asked)} hit {_since(facts)}. It is not you.{_normal_providers(facts)}"
@@ -172,11 +190,11 @@ def _at_provider(facts: Facts) -> str:
 def _by_content(facts: Facts) -> str:
     if facts.claim.sender is None:
         return (
-            f"Mail{what(facts.claim.feature)} {_fate(facts)} everywhere {_since(facts)}: "
+            f"Mail{_which(facts)} {_fate(facts)} everywhere {_since(facts)}: "
             f"{facts.hit} of {senders(facts.asked)} hit. It is what the mail contains, "
             "not one provider."
         )
-    subject = f"Mail from {plain(facts.claim.sender)}{what(facts.claim.feature)}"
+    subject = f"Mail from {plain(facts.claim.sender)}{_which(facts)}"
     if facts.claim.feature is None:
         subject = f"A campaign from {plain(facts.claim.sender)}"
     return (
@@ -187,7 +205,7 @@ def _by_content(facts: Facts) -> str:
 
 def _by_esp(facts: Facts) -> str:
     return (
-        f"Mail{what(ESP + (facts.claim.esp or ''))} {_fate(facts)} everywhere {_since(facts)}: "
+        f"Mail{_which(facts)} {_fate(facts)} everywhere {_since(facts)}: "
         f"{facts.hit} of {senders(facts.asked)} hit. It is the sending service."
     )
 
@@ -209,7 +227,7 @@ def _by_seed(facts: Facts) -> str:
 
 def _unsure(facts: Facts) -> str:
     return (
-        f"Mail{what(facts.claim.feature)} {_fate(facts)} at {facts.provider(facts.claim.provider)} "
+        f"Mail{_which(facts)} {_fate(facts)} at {facts.provider(facts.claim.provider)} "
         f"{_since(facts)}: {senders(facts.hit)} hit. There is not enough mail of others to "
         "tell whether it is the provider or the sender."
     )
@@ -219,22 +237,30 @@ def _recovery(facts: Facts) -> str:
     subject = _SUBJECT[facts.cause](facts)
     span = f"It lasted from {time(facts.since)} to {time(facts.until or facts.since)}"
     if facts.state is State.RECOVERING:
-        return f"{subject} looks normal again. {span} as far as we see; we go on watching."
-    whom = f"; {senders(facts.hit)} hit" if facts.hit else ""
-    return f"{subject} is normal again. {span}{whom}."
+        return f"{subject} looks {_usual(facts)} again. {span} as far as we see; we go on watching."
+    whom = f"; {senders(facts.hit)} {_met(facts)}" if facts.hit else ""
+    return f"{subject} is {_usual(facts)} again. {span}{whom}."
+
+
+def _usual(facts: Facts) -> str:
+    return "as usual" if facts.claim.is_better else "normal"
+
+
+def _met(facts: Facts) -> str:
+    return "fared better" if facts.claim.is_better else "hit"
 
 
 def _provider_mail(facts: Facts) -> str:
-    return f"Mail{what(facts.claim.feature)} at {facts.provider(facts.claim.provider)}"
+    return f"Mail{_which(facts)} at {facts.provider(facts.claim.provider)}"
 
 
 def _sender_mail(facts: Facts) -> str:
     place = f" at {facts.provider(facts.claim.provider)}" if facts.claim.provider else ""
-    return f"Mail from {plain(facts.claim.sender or '')}{what(facts.claim.feature)}{place}"
+    return f"Mail from {plain(facts.claim.sender or '')}{_which(facts)}{place}"
 
 
 def _content_mail(facts: Facts) -> str:
-    return _sender_mail(facts) if facts.claim.sender else f"Mail{what(facts.claim.feature)}"
+    return _sender_mail(facts) if facts.claim.sender else f"Mail{_which(facts)}"
 
 
 _CONFIRMED: Mapping[Cause, Callable[[Facts], str]] = {
@@ -254,7 +280,7 @@ _SUBJECT: Mapping[Cause, Callable[[Facts], str]] = {
     Cause.SENDER: _sender_mail,
     Cause.SENDER_AT_PROVIDER: _sender_mail,
     Cause.CONTENT: _content_mail,
-    Cause.ESP: lambda facts: f"Mail{what(ESP + (facts.claim.esp or ''))}",
+    Cause.ESP: lambda facts: f"Mail{_which(facts)}",
     Cause.MONITOR: lambda _: "The monitor",
     Cause.SEED: lambda facts: f"The seed {plain(facts.claim.seed or '')}",
     Cause.INSUFFICIENT: _provider_mail,

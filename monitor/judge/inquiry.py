@@ -3,10 +3,10 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from monitor.core.incidents import Cause, IncidentEvent, State
 from monitor.judge import attribute, common_side, provider_side, sender_side, slide, trend, turns
+from monitor.judge.better import suspect_better
 from monitor.judge.cases import AGAIN_H, Case
 from monitor.judge.claims import Claim, Family, Suspicion
 from monitor.judge.clusters import Cluster
@@ -14,13 +14,15 @@ from monitor.judge.docket import Docket
 from monitor.judge.intake import News
 from monitor.judge.lines import Lines
 from monitor.judge.memory import Memory
+from monitor.judge.pairs import with_pairs
+from monitor.judge.questions import NEAR, Questions
 from monitor.judge.reports import Reporter
 from monitor.judge.trend import Scene, Signs
 from monitor.judge.turns import NO_TURN, Turn
 
 SLOWLY_H = 1.0  # between two questions about a slow decline
-NEAR = 3.0  # nats: a control can add no more than that to the evidence
-OWN_TROUBLE_H = 48.0  # a sender in trouble for longer is no witness to a common cause
+MILDLY_H = 3.0  # and about a filter that lets mail through, ...
+STRIKING = 2.0  # ... but for mail that says so many nats for it, which is asked about at once
 YOUNG_H = 24.0  # what a start can still be learnt in
 
 GOING_ON = frozenset({State.SUSPECTED, State.CONFIRMED})
@@ -48,9 +50,10 @@ class Inquiry:
             elif news.is_news and case.needs_controls:
                 events += self._review(case, cluster)
         if news.is_news:
-            for bad in self._questionable(cluster):
+            for bad in self._questions.open_to(cluster):
                 events += self._ask_provider(bad.provider, bad)
             events += self._ask_slowly(cluster.provider)
+            events += self._ask_milder(cluster)
             events += self._ask_sender(cluster)
             events += self._ask_everyone(cluster)
         return events
@@ -61,9 +64,17 @@ class Inquiry:
 
     def absorb(self, late: Case) -> list[IncidentEvent]:
         """Close the cases about lost mail that turns out to be *late*."""
-        like = (late.claim.family, late.claim.provider)
-        others = [c for c in self.docket.open() if (c.claim.family, c.claim.provider) == like]
+        like = (late.claim.family, late.claim.provider, late.claim.direction)
+        others = [
+            case
+            for case in self.docket.open()
+            if (case.claim.family, case.claim.provider, case.claim.direction) == like
+        ]
         return self._close_parts(late, others, f"The mail is late, not lost: see {late.id}.")
+
+    @property
+    def _questions(self) -> Questions:
+        return Questions(self.memory, self.docket, self.lines, self.now)
 
     # ---- open cases
 
@@ -108,7 +119,7 @@ class Inquiry:
         """
         is_young = case.state in GOING_ON and self.now - case.opened <= YOUNG_H
         if is_young and case.back is None:
-            told = trend.unexplained(found, case.id)
+            told = trend.unexplained(found, case.id, is_better=case.claim.is_better)
             if ending.evidence > 0:
                 told = told.where(told.at < ending.since)
             case.start = trend.revised(told, case.start, case.opened)
@@ -129,7 +140,7 @@ class Inquiry:
 
     def _rename(self, case: Case, cluster: Cluster) -> bool:
         """Score *case* anew, and name it anew if another claim explains clearly more."""
-        suspicions = self._suspicions(case, cluster)
+        suspicions = self._questions.about(case, cluster)
         own, better = attribute.rename(case.claim, suspicions, self.lines)
         if own is not None and attribute.is_lasting(case.claim):
             case.score, case.by_removal = own.score, case.by_removal or own.by_removal
@@ -147,19 +158,6 @@ class Inquiry:
             return False
         self._explain(case)
         return True
-
-    def _suspicions(self, case: Case, cluster: Cluster) -> Sequence[Suspicion]:
-        claim = case.claim
-        if claim.family is Family.SENDER and claim.sender is not None:
-            since = partial(self.docket.healed, claim.sender)
-            return sender_side.suspect(
-                self.memory, self.now, cluster, since=since, also=claim.provider
-            )
-        if claim.family is Family.PROVIDER and claim.provider is not None:
-            return provider_side.suspect(
-                self.memory, claim.provider, self.now, also=claim.feature, beside=case.id
-            )
-        return self._common(cluster, also=case)
 
     def _weigh(self, case: Case, suspicions: Sequence[Suspicion]) -> None:
         rival = -math.inf
@@ -202,14 +200,6 @@ class Inquiry:
 
     # ---- new cases
 
-    def _questionable(self, cluster: Cluster) -> list[Cluster]:
-        """What to ask providers about: mail that is bad, now that a control has come in."""
-        if cluster.is_bad:
-            return [cluster]
-        near = self.docket.near
-        mates = self.memory.trials[cluster.test].clusters.values()
-        return [c for c in mates if c.is_bad and near.get(c.provider, -NEAR) > -NEAR]
-
     def _ask_provider(self, provider: str, cluster: Cluster) -> list[IncidentEvent]:
         """Ask whether it is *provider*, where the mail of *cluster* is bad."""
         suspicions = provider_side.suspect(self.memory, provider, self.now, about=cluster)
@@ -219,6 +209,7 @@ class Inquiry:
             return []
         also = best.claim.feature
         suspicions = provider_side.suspect(self.memory, provider, self.now, also=also)
+        suspicions = with_pairs(self.memory, self.lines, suspicions, self.now)
         return self._open(attribute.choose(suspicions, self.lines) or best, suspicions)
 
     def _ask_slowly(self, provider: str) -> list[IncidentEvent]:
@@ -233,11 +224,21 @@ class Inquiry:
         suspicions = provider_side.suspect(self.memory, provider, self.now)
         return self._open(attribute.choose(suspicions, self.lines) or slow, suspicions)
 
+    def _ask_milder(self, cluster: Cluster) -> list[IncidentEvent]:
+        """Ask now and then whether a provider has begun to let mail through."""
+        provider, asked = cluster.provider, self.docket.mildly.get(cluster.provider, -math.inf)
+        is_asked = self.now - asked >= MILDLY_H or cluster.relief >= STRIKING
+        if not (cluster.is_eased and is_asked) or self.docket.has_failed(provider):
+            return []
+        self.docket.mildly[provider] = self.now
+        suspicions = suspect_better(self.memory, provider, self.now)
+        best = attribute.choose(suspicions, self.lines)
+        return [] if best is None else self._open(best, suspicions)
+
     def _ask_sender(self, cluster: Cluster) -> list[IncidentEvent]:
         if not cluster.is_bad or self.docket.of_sender(cluster.sender) is not None:
             return []
-        since = partial(self.docket.healed, cluster.sender)
-        suspicions = sender_side.suspect(self.memory, self.now, cluster, since=since)
+        suspicions = self._questions.of_sender(cluster.sender, cluster)
         best = attribute.choose(suspicions, self.lines)
         return [] if best is None else self._open(best, suspicions)
 
@@ -245,22 +246,9 @@ class Inquiry:
         trial = self.memory.trials[cluster.test]
         if not cluster.is_blind and not (cluster.is_bad and common_side.is_widely_bad(trial)):
             return []
-        suspicions = self._common(cluster, also=None)
+        suspicions = self._questions.common(cluster)
         best = attribute.choose(suspicions, self.lines)
         return [] if best is None else self._open(best, suspicions)
-
-    def _common(self, cluster: Cluster, *, also: Case | None) -> Sequence[Suspicion]:
-        """Common causes for the mail of *cluster*, and for the open case *also*."""
-        apart = self.docket.in_trouble_before(self.now - OWN_TROUBLE_H)
-        if cluster.is_blind:
-            score = common_side.blindness(self.memory, self.now)
-            return [Suspicion(Claim(Cause.MONITOR), score)]
-        features = dict.fromkeys(cluster.features)
-        if also is not None:
-            about = common_side.about(self.memory, also.claim, also.tests)
-            features = dict.fromkeys([*about, *features])
-        beside = "" if also is None else also.id
-        return common_side.suspect(self.memory, self.now, features, apart=apart, beside=beside)
 
     def _open(self, suspicion: Suspicion, suspicions: Sequence[Suspicion]) -> list[IncidentEvent]:
         """Open a case, unless an open one says it already."""

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from monitor.core.observations import Observation
-from monitor.judge.baseline import MOST_BAD, Baseline
+from monitor.judge.baseline import MOST_BAD, Baseline, logit
 from monitor.judge.clusters import LONGEST, MOST_FEATURES, Cluster, was_lost
 from monitor.judge.hours import hours
-from monitor.judge.likelihood import OWN_FAILURE
+from monitor.judge.levels import Levels
+from monitor.judge.likelihood import OWN_FAILURE, Likelihood
 from monitor.judge.measure import counted, measure
 from monitor.judge.memory import WINDOW_H, Memory
 from monitor.judge.rates import effective
@@ -65,6 +66,13 @@ class News:
     seeds: tuple[str, ...]  # whose copies became known
 
 
+def _sound(seen: Likelihood, trouble: float) -> float:
+    """Probability that a cluster met nothing unusual; *trouble* is that of its sender."""
+    fails = trouble + OWN_FAILURE * (1 - trouble)
+    odds = (1 - fails) / (fails * math.exp(min(50.0, max(-50.0, seen.bad - seen.normal))))
+    return odds / (1 + odds)
+
+
 @dataclass(slots=True)
 class Intake:
     """All that is learnt from observations. Incidents are known only by what they explain."""
@@ -72,6 +80,8 @@ class Intake:
     memory: Memory = field(default_factory=Memory)
     baseline: Baseline = field(default_factory=Baseline)
     reputation: Reputation = field(default_factory=Reputation)
+    luck: Reputation = field(default_factory=Reputation)  # mail that fares better than usual
+    levels: Levels = field(default_factory=Levels)
     health: SeedHealth = field(default_factory=SeedHealth)
     seen: Seen = field(default_factory=Seen)
 
@@ -97,8 +107,7 @@ class Intake:
         if change.decided:
             self._learn(cluster, change.decided, explain)
         if not was_judged and cluster.arrival is not None:
-            evidence = cluster.beyond(cluster.arrival.bad - cluster.arrival.null())
-            self.reputation.update(cluster.sender, cluster.provider, at, evidence)
+            self._learn_standing(cluster, cluster.arrival, at)
         return News(cluster, change.is_news, change.decided)
 
     def forget(self, now: float) -> None:
@@ -109,6 +118,8 @@ class Intake:
         self.seen.forget(now)
         self.baseline.forget(now)
         self.reputation.forget(now)
+        self.luck.forget(now)
+        self.levels.note(int(now // 24), self.baseline.levels())
         self.health.forget(now)
 
     def _cluster(self, observation: Observation, at: float) -> Cluster:
@@ -123,6 +134,10 @@ class Intake:
         cluster.any_day = self.baseline.expected(trial.sender, provider)
         cluster.usual = min(MOST_BAD, self.baseline.rhythm.on(provider, at, cluster.any_day))
         cluster.in_trouble = self.reputation.in_trouble(trial.sender, provider, at)
+        cluster.in_luck = self.luck.in_trouble(trial.sender, provider, at)
+        # A day on which mail usually fares badly, and does not this time, is no news either.
+        rhythm = logit(cluster.usual) - logit(cluster.any_day)
+        cluster.ebb = self.levels.ebb(provider) - max(0.0, rhythm)
         self.memory.add(trial, cluster)
         return cluster
 
@@ -156,10 +171,17 @@ class Intake:
         seen = cluster.arrival
         if seen is None:
             return 0.0
-        trouble = cluster.in_trouble + OWN_FAILURE * (1 - cluster.in_trouble)
-        odds = (1 - trouble) / (trouble * math.exp(min(50.0, max(-50.0, seen.bad - seen.normal))))
-        weight = max(LEAST_LEARNT, odds / (1 + odds))
+        weight = max(LEAST_LEARNT, _sound(seen, cluster.in_trouble))
+        if cluster.eased and cluster.is_eased:
+            return LEAST_LEARNT * (1 - max(cluster.eased.values()))
         return weight * (1 - max(cluster.explained.values(), default=0.0) * seen.is_bad)
+
+    def _learn_standing(self, cluster: Cluster, seen: Likelihood, at: float) -> None:
+        """Is the sender in trouble here of its own, or in luck?"""
+        place = cluster.sender, cluster.provider, at
+        self.reputation.update(*place, cluster.beyond(seen.bad - seen.null()))
+        if cluster.milder is not None and not cluster.eased:
+            self.luck.update(*place, cluster.milder.bad - cluster.milder.null())
 
     def _learn_usual(self, cluster: Cluster, decided: tuple[str, ...], weight: float) -> None:
         fates = counted(cluster, self.health)
@@ -209,6 +231,8 @@ class Intake:
             "memory": self.memory.snapshot(),
             "baseline": self.baseline.snapshot(),
             "reputation": self.reputation.snapshot(),
+            "luck": self.luck.snapshot(),
+            "levels": self.levels.snapshot(),
             "health": self.health.snapshot(),
             "seen": self.seen.snapshot(),
         }
@@ -219,6 +243,8 @@ class Intake:
             Memory.restore(body["memory"]),
             Baseline.restore(body["baseline"]),
             Reputation.restore(body["reputation"]),
+            Reputation.restore(body["luck"]),
+            Levels.restore(body["levels"]),
             SeedHealth.restore(body["health"]),
             Seen.restore(body["seen"]),
         )

@@ -99,7 +99,12 @@ class Likelihood(NamedTuple):
 
 def dipped(good_rate: float) -> float:
     """The good rate after a harmless shift: filters' thresholds move on the logit scale."""
-    return good_rate / (good_rate + (1 - good_rate) * math.exp(HARMLESS_DIP))
+    return shifted(good_rate, -HARMLESS_DIP)
+
+
+def shifted(share: float, by: float) -> float:
+    """*share*, its log odds shifted."""
+    return share / (share + (1 - share) * math.exp(-by))
 
 
 def first_look(bad: int, n: int, good_rate: float) -> Likelihood:
@@ -116,6 +121,15 @@ def first_look(bad: int, n: int, good_rate: float) -> Likelihood:
         bad=log_add(*(math.log(w) + term for w, term in zip(LOSS_WEIGHTS, lost, strict=True))),
         own_failure=OWN_FAILURE if n > 1 else STRAY_COPY,
     )
+
+
+def let_through(bad: int, n: int, good_rate: float) -> Likelihood:
+    """Judge the same copies for the opposite: fewer are lost than usual.
+
+    It is `first_look` with lost and arrived exchanged, so that `bad` is what a filter makes
+    likely that has become milder, and `dip` a harmless shift towards it. *n* is at least 1.
+    """
+    return first_look(n - bad, n, 1 - good_rate)
 
 
 def together(arrival: Likelihood, later: Likelihood) -> Likelihood:

@@ -11,6 +11,7 @@ from monitor.judge.claims import Claim, Family, Suspicion
 # provider-years of simulated quiet, both channels together (docs/judge.md). The last two
 # points continue the exponential that fits the others.
 MEASURED = ((33.0, 0.0), (8.3, 1.0), (3.4, 1.8), (1.5, 2.5), (0.7, 3.0), (0.2, 4.0), (0.06, 5.0))
+BETTER_SHARE = 0.1  # of the false alarms goes to changes for the better: they cost nobody mail
 FEWEST_PROVIDERS = 6  # the family on which the table was measured
 SUSPICIONS_PER_ALARM = 4.0  # suspicions are shown and told to nobody: they may err oftener
 USUAL_FALSE_ALARMS = 2.0  # a year, for which the odds below are meant
@@ -56,7 +57,9 @@ class Lines:
     def of(self, claim: Claim) -> Line:
         if claim.family is Family.PROVIDER:
             each = self.false_alarms_per_year / max(FEWEST_PROVIDERS, self.providers)
-            less = DRIFT if claim.provider in self.drifting else 0.0
+            each *= BETTER_SHARE if claim.is_better else 1.0
+            drifts = claim.provider in self.drifting and not claim.is_better
+            less = DRIFT if drifts else 0.0
             return Line(nats(each * SUSPICIONS_PER_ALARM) - less, nats(each) - less)
         stricter = math.log(USUAL_FALSE_ALARMS / self.false_alarms_per_year)
         if claim.family is Family.COMMON:

@@ -7,7 +7,17 @@ import numpy as np
 from monitor.judge.likelihood import SPARED
 from monitor.judge.memory import Memory
 from monitor.judge.scan import probabilities
-from monitor.judge.table import ARRIVAL, BOTH, EVERYWHERE, EXPLAINED, MOVED, Floats, Rows
+from monitor.judge.table import (
+    ARRIVAL,
+    BOTH,
+    EVERYWHERE,
+    EXPLAINED,
+    FINE,
+    MILDER,
+    MOVED,
+    Floats,
+    Rows,
+)
 
 
 def losses(figures: Floats, everywhere: Floats | float, *, partial: bool = False) -> Floats:
@@ -39,6 +49,12 @@ def either(
         both = losses(table.likelihood(BOTH, rows[moved]), coupled, partial=partial)
         found[moved] = np.fmax(found[moved], both)
     return np.nan_to_num(found)
+
+
+def reliefs(memory: Memory, rows: Rows, *, partial: bool = False) -> Floats:
+    """The same for a filter that has become milder: log odds that it spared each cluster."""
+    fine = probabilities(memory.table.number(FINE, rows))
+    return np.nan_to_num(losses(memory.table.likelihood(MILDER, rows), fine, partial=partial))
 
 
 def coupled_losses(memory: Memory, rows: Rows) -> Floats:

@@ -16,6 +16,7 @@ from monitor.judge.table import Mask, Rows, Table
 WINDOW_H = 168.0  # the oldest start of an incident that is still looked for
 MOST_CLUSTERS = 12_000  # kept at once, the newest: the snapshot stays below 5 MB
 FAILS_EVERYWHERE = 0.02  # campaigns that die everywhere by their own content
+FINE_EVERYWHERE = 0.02  # and that fare better than usual everywhere
 AGAIN = 0.6  # and the next one of the same sender, if the last did
 FEWEST_DEAD = 1024  # rows of forgotten clusters before the table is built anew
 
@@ -28,6 +29,7 @@ class Trial:
     at: float
     prior: float  # probability that it fails everywhere, before any cluster is seen
     number: int
+    fine_prior: float = FINE_EVERYWHERE  # ... or fares better than usual everywhere
     clusters: dict[str, Cluster] = field(default_factory=dict)
 
     @property
@@ -39,6 +41,11 @@ class Trial:
     def fails_everywhere(self) -> float:
         says = sum(cluster.arrival_says for cluster in self.clusters.values())
         return probability(math.log(self.prior / (1 - self.prior)) + says)
+
+    @property
+    def fine_everywhere(self) -> float:
+        says = sum(cluster.milder_says for cluster in self.clusters.values())
+        return probability(math.log(self.fine_prior / (1 - self.fine_prior)) + says)
 
     def compare(self) -> None:
         """Tell each cluster whether the campaign fails at half of the others, or at fewer."""
@@ -55,10 +62,13 @@ class Trial:
         """Tell each cluster what the others say of the campaign."""
         arrivals = sum(cluster.arrival_says for cluster in self.clusters.values())
         removals = sum(cluster.removal_says for cluster in self.clusters.values())
+        eased = sum(cluster.milder_says for cluster in self.clusters.values())
         odds = math.log(self.prior / (1 - self.prior)) + arrivals
+        fine_odds = math.log(self.fine_prior / (1 - self.fine_prior)) + eased
         for cluster in self.clusters.values():
             cluster.everywhere_odds = odds - cluster.arrival_says
             cluster.removed_odds = REMOVED_EVERYWHERE_ODDS + removals - cluster.removal_says
+            cluster.fine_odds = fine_odds - cluster.milder_says
 
 
 @dataclass(slots=True)
@@ -95,17 +105,18 @@ class Memory:
         known = self.trials.get(test)
         if known is not None:
             return known
-        prior = FAILS_EVERYWHERE
+        prior, fine_prior = FAILS_EVERYWHERE, FINE_EVERYWHERE
         last = self.trials.get(self.latest.get(sender, ""))
         if last is not None and last.was_compared:
             fading = math.exp(-max(0.0, at - last.at) * RECOVERY_PER_H)
             prior += AGAIN * last.fails_everywhere * fading
+            fine_prior += AGAIN * last.fine_everywhere * fading
         self.latest[sender] = test
-        return self._new(test, sender, at, prior)
+        return self._new(test, sender, at, prior, fine_prior)
 
-    def _new(self, test: str, sender: str, at: float, prior: float) -> Trial:
+    def _new(self, test: str, sender: str, at: float, prior: float, fine: float) -> Trial:
         self.heard += 1
-        self.trials[test] = trial = Trial(sender, at, prior, self.heard)
+        self.trials[test] = trial = Trial(sender, at, prior, self.heard, fine)
         return trial
 
     def add(self, trial: Trial, cluster: Cluster) -> None:
@@ -167,6 +178,8 @@ class Memory:
         if claim.sender is not None:
             mask = mask & table.of(claim.sender)
         rows = table.sorted(mask)
+        if claim.second is not None:
+            rows = rows[table.having([claim.second], rows)[0]]
         wanted = claim.wanted
         if wanted is None:
             return rows
@@ -179,7 +192,10 @@ class Memory:
     def snapshot(self) -> dict[str, Any]:
         return {
             "trials": [
-                [test, t.sender, t.at, t.prior, [c.snapshot() for c in t.clusters.values()]]
+                [
+                    *(test, t.sender, t.at, t.prior, t.fine_prior),
+                    [c.snapshot() for c in t.clusters.values()],
+                ]
                 for test, t in self.trials.items()
             ],
             "latest": self.latest,
@@ -188,8 +204,8 @@ class Memory:
     @classmethod
     def restore(cls, body: dict[str, Any]) -> "Memory":
         memory = cls(latest=dict(body["latest"]))
-        for test, sender, at, prior, rows in body["trials"]:
-            trial = memory._new(test, sender, at, prior)
+        for test, sender, at, prior, fine, rows in body["trials"]:
+            trial = memory._new(test, sender, at, prior, fine)
             for row in rows:
                 memory.add(trial, Cluster.restore(row))
             trial.compare()

@@ -1,12 +1,14 @@
 """Turns a case into the event that the world is told."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from monitor.core.incidents import IncidentEvent
+from monitor.core.placements import Placement
 from monitor.judge.cases import Case
 from monitor.judge.claims import Family
-from monitor.judge.clusters import Cluster
+from monitor.judge.clusters import WAYS_LOST, Cluster
 from monitor.judge.explain import Facts, sentence
 from monitor.judge.gauges.report import Risen
 from monitor.judge.gauges.told import GOING_ON, is_about_delay
@@ -41,6 +43,7 @@ class Reporter:
             names=self.names,
             is_part=case.part_of is not None,
             is_late=is_about_delay(case.part_of or ""),
+            held=self._held(case),
         )
         risen = self._risen(case)
         return IncidentEvent(
@@ -55,10 +58,11 @@ class Reporter:
             sentence=sentence(facts) + (risen.sentence if risen else ""),
             reason=reason,
             provider=case.claim.provider,
-            feature=case.claim.feature,
+            feature=case.claim.named,
             sender=case.claim.sender,
             esp=case.claim.esp,
             seed=case.claim.seed,
+            direction=case.claim.direction,
             hit=tuple(case.hit),
             spared=tuple(tally.name for tally in evidence.spared),
             tests=tuple(case.tests),
@@ -67,9 +71,19 @@ class Reporter:
 
     def _risen(self, case: Case) -> Risen | None:
         """The scores that had risen before a provider began to lose mail, while it does."""
-        if case.claim.family is not Family.PROVIDER or case.state not in GOING_ON:
+        if case.claim.family is not Family.PROVIDER or case.claim.is_better:
+            return None
+        if case.state not in GOING_ON:
             return None
         return self.risen(case.claim.provider or "")
+
+    def _held(self, case: Case) -> Placement:
+        """Where mail that the claim covers was mostly lost before it began."""
+        if not case.claim.is_better:
+            return Placement.SPAM
+        covered = self.memory.clusters(self.memory.covered(case.claim))
+        ways = Counter(c.way for c in covered if c.sent < case.start.first)
+        return max(WAYS_LOST, key=lambda way: ways[way]).placement
 
     def _asked(self, case: Case, covered: list[Cluster]) -> int:
         """Senders whose mail the claim covers, since its start."""

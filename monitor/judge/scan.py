@@ -19,10 +19,14 @@ from monitor.judge.table import (
     ARRIVAL,
     AT,
     BOTH,
+    EASED,
     EVERYWHERE,
     EXPLAINED,
+    FINE,
+    IN_LUCK,
     IN_TROUBLE,
     MET,
+    MILDER,
     REMOVAL,
     REMOVAL_AT,
     REMOVED,
@@ -40,6 +44,7 @@ class Kind(StrEnum):
     ARRIVAL = "arrival"
     REMOVAL = "removal"  # after delivery
     BOTH = "both"
+    MILDER = "milder"  # mail arrives that used to be lost
 
 
 WINDOWS = np.array([1.5, 2.5, 4.0, 6.5, 12.0, 24.0, 48.0, 96.0, WINDOW_H])  # hours ago
@@ -66,6 +71,7 @@ _READ = {
     Kind.ARRIVAL: (ARRIVAL, AT, EVERYWHERE),
     Kind.REMOVAL: (REMOVAL, REMOVAL_AT, REMOVED),
     Kind.BOTH: (BOTH, MET, EVERYWHERE),
+    Kind.MILDER: (MILDER, AT, FINE),
 }
 
 
@@ -130,7 +136,8 @@ def columns(memory: Memory, provider: str, now: float, kind: Kind, *, beside: st
     keep = np.flatnonzero(~np.isnan(seen[0]) & (age >= 0) & (age <= WINDOW_H))
     keep = keep[np.argsort(age[keep], kind="stable")]
     rows, age = rows[keep], age[keep]
-    trouble = table.number(IN_TROUBLE, rows)
+    is_milder = kind is Kind.MILDER
+    trouble = table.number(IN_LUCK if is_milder else IN_TROUBLE, rows)
     normal, dip, partial, bad, own_failure = seen[:, keep]
     return Columns(
         rows,
@@ -143,7 +150,7 @@ def columns(memory: Memory, provider: str, now: float, kind: Kind, *, beside: st
         own_failure,
         probabilities(table.number(odds, rows)),
         np.full(len(rows), REMOVAL_TROUBLE) if kind is Kind.REMOVAL else trouble,
-        explained(memory, rows, beside),
+        (eased if is_milder else explained)(memory, rows, beside),
     )
 
 
@@ -153,6 +160,16 @@ def explained(memory: Memory, rows: Rows, beside: str) -> Floats:
     if beside:
         for place in np.flatnonzero(known).tolist():
             others = memory.table.clusters[rows[place]].explained.items()
+            known[place] = max((r for name, r in others if name != beside), default=0.0)
+    return known
+
+
+def eased(memory: Memory, rows: Rows, beside: str) -> Floats:
+    """The same, of incidents for the better."""
+    known = memory.table.number(EASED, rows)
+    if beside:
+        for place in np.flatnonzero(known).tolist():
+            others = memory.table.clusters[rows[place]].eased.items()
             known[place] = max((r for name, r in others if name != beside), default=0.0)
     return known
 

@@ -12,12 +12,13 @@ import math
 
 import numpy as np
 
-from monitor.core.incidents import Cause
+from monitor.core.incidents import Cause, Direction
 from monitor.judge.claims import Claim, Suspicion
 from monitor.judge.memory import Memory
-from monitor.judge.scan import explained
+from monitor.judge.scan import eased, explained
 from monitor.judge.table import (
     AT,
+    LEAST_USUAL,
     LOST,
     PROVIDER,
     SENDER,
@@ -36,17 +37,30 @@ ALIKE = 0.3  # correlation of the campaigns of one sender
 MOST_FREEDOM = 1000.0  # degrees; as good as a normal distribution
 WOBBLE = 0.02  # a provider's share of lost mail moves by so much without any incident
 DOUBT = 0.5  # of what the weekday is known to change: it is learnt from three or four such days
+RARE = 0.05 * MOST_EXCESS**2  # variance of one cluster by losses of its own: five in a hundred
 OFFSET = 2.2  # nats, so that the lines of the scan hold here too
 
 
-def suspect(memory: Memory, provider: str, now: float, *, beside: str = "") -> Suspicion | None:
-    """Return the evidence that all mail at *provider* fares worse of late, if there is enough."""
+def suspect(
+    memory: Memory,
+    provider: str,
+    now: float,
+    *,
+    beside: str = "",
+    direction: Direction = Direction.WORSE,
+) -> Suspicion | None:
+    """Return the evidence that all mail at *provider* fares worse of late, if there is enough.
+
+    Args:
+        direction: `better` asks the same of mail that fares better.
+    """
+    sign, usual = (1.0, USUAL) if direction is Direction.WORSE else (-1.0, LEAST_USUAL)
     rows = _of_late(memory, now, beside)
     age = now - memory.table.number(AT, rows)
-    best = max(_evidence(memory, provider, rows[age <= span]) for span in SPANS_H)
+    best = max(_evidence(memory, provider, rows[age <= span], sign, usual) for span in SPANS_H)
     if best <= 0:
         return None
-    return Suspicion(Claim(Cause.PROVIDER, provider), best - OFFSET, 96.0)
+    return Suspicion(Claim(Cause.PROVIDER, provider, direction=direction), best - OFFSET, 96.0)
 
 
 def _of_late(memory: Memory, now: float, beside: str) -> Rows:
@@ -54,30 +68,46 @@ def _of_late(memory: Memory, now: float, beside: str) -> Rows:
     table = memory.table
     rows = table.recent(now, max(SPANS_H))
     rows = rows[~np.isnan(table.number(LOST, rows))]
-    return np.asarray(rows[explained(memory, rows, beside) == 0])
+    known = np.maximum(explained(memory, rows, beside), eased(memory, rows, beside))
+    return np.asarray(rows[known == 0])
 
 
-def _evidence(memory: Memory, provider: str, rows: Rows) -> float:
+def _evidence(memory: Memory, provider: str, rows: Rows, sign: float, usual: int) -> float:
     """Log likelihood ratio of the senders' excess losses in the mail of *rows*.
 
     It is 0 if there are too few senders, or if there is no excess.
+
+    Args:
+        sign: -1 to ask whether less is lost, not more.
+        usual: the column of what is usual.
     """
     table = memory.table
     excess = np.clip(
-        table.number(LOST, rows) - table.number(USUAL, rows), -MOST_EXCESS, MOST_EXCESS
+        table.number(LOST, rows) - table.number(usual, rows), -MOST_EXCESS, MOST_EXCESS
     )
     here = table.key(PROVIDER, rows) == table.id(PROVIDER, provider)
     if not here.any():
         return 0.0
     trial = numbered(table.key(TRIAL, rows))
     elsewhere = _means(trial[~here], excess[~here], int(trial.max()) + 1)[trial[here]]
+    if usual == LEAST_USUAL:  # where mail is being lost, all others seem to fare better
+        elsewhere = np.minimum(elsewhere, 0.0)
     own = excess[here] - np.nan_to_num(elsewhere)
     sender = numbered(table.key(SENDER, rows[here]))
     counts = np.bincount(sender)
     if len(counts) < FEWEST_SENDERS:
         return 0.0
     rhythm = float(table.number(WEEKDAY, rows[here]).mean())
-    return agreement(np.bincount(sender, own) / counts, counts, DOUBT * rhythm)
+    means, doubt = sign * np.bincount(sender, own) / counts, DOUBT * rhythm
+    if usual == LEAST_USUAL:  # a good day shows no rare losses: neither in its mean nor its spread
+        rare = RARE * (1 - float(table.number(usual, rows[here]).mean())) / _worth(counts).sum()
+        doubt = math.hypot(doubt, math.sqrt(rare))
+    return agreement(means, counts, doubt)
+
+
+def _worth(counts: Rows) -> Floats:
+    """How many independent clusters those of each sender are worth."""
+    return np.asarray(counts / (1 + (counts - 1) * ALIKE))
 
 
 def agreement(means: Floats, counts: Rows, doubt: float) -> float:
@@ -89,7 +119,7 @@ def agreement(means: Floats, counts: Rows, doubt: float) -> float:
     Args:
         doubt: standard error of what is usual, beside a provider's usual wobble.
     """
-    weights = counts / (1 + (counts - 1) * ALIKE)
+    weights = _worth(counts)
     weights /= weights.sum()
     mean = float(weights @ means)
     if mean <= 0:

@@ -21,7 +21,9 @@ _NONE = (math.nan,) * _FIGURES
 AT, SENT, LAST, MET, MOVED, REMOVAL_AT, IN_TROUBLE, EVERYWHERE, REMOVED, EXPLAINED = range(10)
 UNEXPLAINED, LOST, USUAL, WEEKDAY, ARRIVAL = range(10, 15)  # shares lost, and usually lost
 REMOVAL, BOTH = ARRIVAL + _FIGURES, ARRIVAL + 2 * _FIGURES
-REGIONAL = ARRIVAL + 3 * _FIGURES
+MILDER = ARRIVAL + 3 * _FIGURES
+LEAST_USUAL, IN_LUCK, FINE, EASED = range(MILDER + _FIGURES, MILDER + _FIGURES + 4)  # its own
+REGIONAL = EASED + 1
 COLUMNS = REGIONAL + MOST_REGIONS
 
 # Columns of whole numbers.
@@ -97,6 +99,11 @@ class Table:
             *(cluster.arrival or _NONE),
             *(cluster.removal or _NONE),
             *(cluster.both or _NONE),
+            *(cluster.milder or _NONE),
+            math.nan if cluster.counts is None else cluster.least_usual,
+            cluster.in_luck,
+            cluster.fine_odds,
+            max(cluster.eased.values(), default=0.0),
         ]
         self._numbers[:REGIONAL, row] = figures
         self._numbers[REGIONAL:, row] = self._regional(cluster)
@@ -110,6 +117,10 @@ class Table:
             cluster.removed_odds,
             cluster.known,
             cluster.unexplained,
+        )
+        self._numbers[FINE : EASED + 1, cluster.row] = (
+            cluster.fine_odds,
+            max(cluster.eased.values(), default=0.0),
         )
         self._flag(cluster)
 

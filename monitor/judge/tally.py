@@ -3,14 +3,14 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from monitor.core.incidents import Evidence, Tally
 from monitor.core.intervals import wilson
 from monitor.judge.cases import Case
-from monitor.judge.claims import Family
+from monitor.judge.claims import Claim, Family
 from monitor.judge.clusters import Cluster, Fate
 from monitor.judge.memory import Memory
 from monitor.judge.rates import effective
@@ -77,13 +77,24 @@ def _controls(case: Case, near: list[Cluster], covered: list[Cluster]) -> tuple[
     tests = {cluster.test for cluster in covered}
     elsewhere = [c for c in near if c.test in tests and c.provider != case.claim.provider]
     controls = _rows(elsewhere, lambda c: c.provider)
-    if case.claim.family is Family.PROVIDER and case.claim.feature is not None:
-        feature = case.claim.feature
-        without = [
-            c for c in near if c.provider == case.claim.provider and not case.claim.has_feature(c)
-        ]
-        controls += _rows(without, lambda _: f"without {feature}")
+    if case.claim.family is Family.PROVIDER:
+        here = [c for c in near if c.provider == case.claim.provider]
+        for feature in case.claim.features:
+            without = [c for c in here if _lacks(case.claim, feature, c)]
+            controls += _rows(without, _same(f"without {feature}"))
     return controls
+
+
+def _same(name: str) -> Callable[[Cluster], str]:
+    return lambda _: name
+
+
+def _lacks(claim: Claim, feature: str, cluster: Cluster) -> bool:
+    """Does the cluster lack *feature*, and nothing else that *claim* is about?"""
+    others = [other for other in claim.features if other != feature]
+    return not replace(claim, feature=feature, second=None).has_feature(cluster) and all(
+        other in cluster.features for other in others
+    )
 
 
 def _rows(clusters: Iterable[Cluster], name: Callable[[Cluster], str]) -> tuple[Tally, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 from monitor.core.incidents import Cause
 from monitor.judge.claims import FEWEST_VICTIMS, REGION, Claim, Family, Suspicion
 from monitor.judge.clusters import SETTLE_H
-from monitor.judge.losses import either, losses
+from monitor.judge.losses import either, losses, reliefs
 from monitor.judge.memory import WINDOW_H, Memory
 from monitor.judge.scan import probabilities
 from monitor.judge.table import (
@@ -81,6 +81,8 @@ def signs(
     known = ~np.isnan(table.number(ARRIVAL, rows))
     if claim.cause is Cause.MONITOR:
         found = _blind(memory, rows[known | table.flag(IS_BLIND, rows)])
+    elif claim.is_better:
+        found = _milder(memory, rows[known])
     elif claim.feature is not None and claim.feature.startswith(REGION):
         found = _of_region(memory, claim, rows[known])
     else:
@@ -100,6 +102,16 @@ def _blind(memory: Memory, rows: Rows) -> Signs:
         np.concatenate([seen.at, table.number(SENT, unseen)]),
         np.concatenate([seen.loss, np.full(len(unseen), BLIND)]),
     )
+
+
+def _milder(memory: Memory, rows: Rows) -> Signs:
+    """Signs of a filter that has become milder: mail that is lost as usual speaks against it."""
+    relief, partial = reliefs(memory, rows), reliefs(memory, rows, partial=True)
+    sent = memory.table.number(SENT, rows)
+    order = np.argsort(sent, kind="stable")
+    if _is_partial(memory, rows[order], relief[order], partial[order]):
+        relief = np.maximum(relief, partial)
+    return Signs(memory, rows, sent, relief)
 
 
 def _of_region(memory: Memory, claim: Claim, rows: Rows) -> Signs:
@@ -254,7 +266,8 @@ def scene(
     """
     recent = now - suspicion.window_h
     told = signs(memory, suspicion.claim, now, by_removal=suspicion.by_removal, since=recent)
-    found = unexplained(told.where(told.at >= since), beside)
+    is_better = suspicion.claim.is_better
+    found = unexplained(told.where(told.at >= since), beside, is_better=is_better)
     began = start(found, now, suspicion.window_h)
     if began is None:
         return None
@@ -263,9 +276,12 @@ def scene(
     return Scene(found, began, hit) if len(hit) >= fewest else None
 
 
-def unexplained(told: Signs, beside: str) -> Signs:
-    """Leave out losses that another incident than *beside* explains."""
-    of_others = [bool(c.explained.keys() - {beside}) for c in told.memory.clusters(told.rows)]
+def unexplained(told: Signs, beside: str, *, is_better: bool = False) -> Signs:
+    """Leave out losses, or mail that arrives, which another incident than *beside* explains."""
+    of_others = [
+        bool((c.eased if is_better else c.explained).keys() - {beside})
+        for c in told.memory.clusters(told.rows)
+    ]
     return told.where((told.loss <= 0) | ~np.array(of_others, dtype=bool))
 
 

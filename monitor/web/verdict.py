@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from monitor.core.blamed import features_of
 from monitor.core.incidents import Cause, Direction, Incident, State
 from monitor.core.seeds import ProviderFacts
 from monitor.web.filters import clean, counted, listed, span
@@ -210,8 +211,10 @@ def feature_words(feature: str | None) -> str:
     """("url:lnk.example.net") -> "links to lnk.example.net"."""
     if not feature or feature == "*":
         return "what these messages share"
-    kind, _, value = feature.partition(":")
-    return _FEATURE_WORDS.get(kind, "{}").format(value or kind)
+    known = [one.partition(":") for one in features_of(feature)]
+    return " with ".join(
+        _FEATURE_WORDS.get(kind, "{}").format(value or kind) for kind, _, value in known
+    )
 
 
 def advice(incident: Incident, facts: Mapping[str, ProviderFacts]) -> list[str]:

@@ -110,11 +110,29 @@ def test_the_verb_is_what_happens_to_most_copies(placement: str, words: str) -> 
         ("attach:pdf", " with pdf attachments"),
         ("region:eu", " to its mailboxes in eu"),
         ("other:x", " with other:x"),
-        (None, ""),
     ],
 )
-def test_every_kind_of_feature_has_its_words(feature: str | None, words: str) -> None:
+def test_every_kind_of_feature_has_its_words(feature: str, words: str) -> None:
     assert what(feature) == words
+
+
+def test_mail_of_no_feature_needs_no_words() -> None:
+    assert what() == ""
+
+
+@pytest.mark.parametrize(
+    ("pair", "words"),
+    [
+        (("esp:acme", "url:a.example"), "mail sent through acme that links to a.example in spam"),
+        (("dkim:b.example", "esp:acme"), "mail signed by b.example and sent through acme in spam"),
+    ],
+)
+def test_a_pair_is_told_in_one_clause(pair: tuple[str, str], words: str) -> None:
+    claim = Claim(Cause.PROVIDER_FEATURE, "gmail", pair[1], second=pair[0])
+    evidence = Evidence(hit=(tally("a", bad=8),), placements={"spam": 8})
+
+    assert claim.named == "+".join(pair)
+    assert f"Gmail is putting {words}: " in sentence(facts(claim, evidence=evidence))
 
 
 @pytest.mark.parametrize(
