@@ -38,7 +38,7 @@ MOST_FREEDOM = 1000.0  # degrees; as good as a normal distribution
 WOBBLE = 0.02  # a provider's share of lost mail moves by so much without any incident
 DOUBT = 0.5  # of what the weekday is known to change: it is learnt from three or four such days
 RARE = 0.05 * MOST_EXCESS**2  # variance of one cluster by losses of its own: five in a hundred
-OFFSET = 2.2  # nats, so that the lines of the scan hold here too
+OFFSET = 1.0  # nats, so that the lines of the scan hold here too
 
 
 def suspect(
@@ -57,10 +57,11 @@ def suspect(
     sign, usual = (1.0, USUAL) if direction is Direction.WORSE else (-1.0, LEAST_USUAL)
     rows = _of_late(memory, now, beside)
     age = now - memory.table.number(AT, rows)
-    best = max(_evidence(memory, provider, rows[age <= span], sign, usual) for span in SPANS_H)
-    if best <= 0:
+    spans = [_evidence(memory, provider, rows[age <= span], sign, usual) for span in SPANS_H]
+    score = sum(spans) / len(spans)  # one bad day shows in one of them, a decline in both
+    if score <= 0:
         return None
-    return Suspicion(Claim(Cause.PROVIDER, provider, direction=direction), best - OFFSET, 96.0)
+    return Suspicion(Claim(Cause.PROVIDER, provider, direction=direction), score - OFFSET, 96.0)
 
 
 def _of_late(memory: Memory, now: float, beside: str) -> Rows:
