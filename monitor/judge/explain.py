@@ -18,7 +18,7 @@ _DOING = {
     Placement.SPAM: ("putting mail{what} in spam", "goes to spam"),
     Placement.QUARANTINE: ("quarantining mail{what}", "is quarantined"),
     Placement.REJECTED: ("rejecting mail{what}", "is rejected"),
-    Placement.MISSING: ("losing mail{what}", "does not arrive"),
+    Placement.MISSING: ("losing mail{what}", "goes missing"),
     Placement.REMOVED: ("removing mail{what} after delivery", "is removed after delivery"),
 }
 # What a filter used to do with mail that it lets through now.
@@ -52,6 +52,10 @@ class Facts:
         return plain(self.names.get(name or "", name or "a provider"))
 
     @property
+    def so(self) -> str:
+        return so(self.state)
+
+    @property
     def hit(self) -> int:
         return len(self.evidence.hit)
 
@@ -61,6 +65,11 @@ def plain(text: str) -> str:
     clean = "".join(c if c.isprintable() else " " for c in text)
     clean = " ".join(clean.split())
     return clean if len(clean) <= LONGEST_NAME else clean[: LONGEST_NAME - 3] + "..."
+
+
+def so(state: State) -> str:
+    """How a conclusion begins: what is only suspected is concluded from no more than that."""
+    return "If so, it is" if state is State.SUSPECTED else "It is"
 
 
 def sentence(facts: Facts) -> str:
@@ -150,7 +159,7 @@ def _by_provider(facts: Facts) -> str:
         )
     return (
         f"{facts.provider(facts.claim.provider)} is {_doing(facts)}: {facts.hit} of "
-        f"{senders(facts.asked)} hit {_since(facts)}. It is not you.{_normal_providers(facts)}"
+        f"{senders(facts.asked)} hit {_since(facts)}. {facts.so} not you.{_normal_providers(facts)}"
     )
 
 
@@ -168,7 +177,7 @@ def _others(facts: Facts) -> str:
 def _by_sender(facts: Facts) -> str:
     return (
         f"Mail from {plain(facts.claim.sender or '')} {_fate(facts)} at {_places(facts)} "
-        f"{_since(facts)}: {_others(facts)} It is this sender's mail, not the providers."
+        f"{_since(facts)}: {_others(facts)} {facts.so} this sender's mail, not the providers."
     )
 
 
@@ -183,7 +192,7 @@ def _at_provider(facts: Facts) -> str:
     return (
         f"Mail from {plain(facts.claim.sender or '')} {_fate(facts)} at "
         f"{facts.provider(facts.claim.provider)} {_since(facts)}: {_others(facts)} "
-        f"It is this sender's standing there.{_normal_providers(facts)}"
+        f"{facts.so} this sender's standing there.{_normal_providers(facts)}"
     )
 
 
@@ -191,7 +200,7 @@ def _by_content(facts: Facts) -> str:
     if facts.claim.sender is None:
         return (
             f"Mail{_which(facts)} {_fate(facts)} everywhere {_since(facts)}: "
-            f"{facts.hit} of {senders(facts.asked)} hit. It is what the mail contains, "
+            f"{facts.hit} of {senders(facts.asked)} hit. {facts.so} what the mail contains, "
             "not one provider."
         )
     subject = f"Mail from {plain(facts.claim.sender)}{_which(facts)}"
@@ -199,21 +208,21 @@ def _by_content(facts: Facts) -> str:
         subject = f"A campaign from {plain(facts.claim.sender)}"
     return (
         f"{subject} {_fate(facts)} everywhere {_since(facts)}: {_others(facts)} "
-        "It is what the mail contains, not the providers."
+        f"{facts.so} what the mail contains, not the providers."
     )
 
 
 def _by_esp(facts: Facts) -> str:
     return (
         f"Mail{_which(facts)} {_fate(facts)} everywhere {_since(facts)}: "
-        f"{facts.hit} of {senders(facts.asked)} hit. It is the sending service."
+        f"{facts.hit} of {senders(facts.asked)} hit. {facts.so} the sending service."
     )
 
 
 def _by_monitor(facts: Facts) -> str:
     return (
         f"We cannot see any mail {_since(facts)}, of whatever sender and at whatever provider. "
-        "It is the monitor that fails, not the mail."
+        f"{facts.so} the monitor that fails, not the mail."
     )
 
 

@@ -170,3 +170,10 @@ def test_what_cannot_be_told_is_said() -> None:
 
 def test_a_name_from_outside_becomes_one_short_printable_line() -> None:
     assert plain("a\r\nb\x1b[31m\u202ec " + "x" * 200) == "a b [31m c " + "x" * 66 + "..."
+
+
+def test_what_is_only_suspected_concludes_nothing() -> None:
+    told = sentence(facts(LINK, state=State.SUSPECTED))
+
+    assert told.startswith("Suspected, not yet certain: ")
+    assert "If so, it is not you." in told

@@ -19,20 +19,34 @@ from monitor.judge.stream import Replay
 GOLDEN = Path(__file__).parent / "golden"
 # Few senders and little chance, so that a story is short enough to be read.
 SMALL = Settings(
-    **{"days": 4.5, "burn": 2.0, "S": 12, "P": 4, "M": 6, "rate_lo": 1.5, "rate_hi": 4.0},
-    **{"base_mu": 3.0, "base_sd": 0.3, "season_amp": 0.0, "u_c": 0.2, "u_cp": 0.2, "cranky": 0.0},
-    **{"own_fail_all": 0.0, "own_fail_p": 0.0, "episode_rate": 0.0, "mbreak_rate": 0.0},
+    days=4.5,
+    burn=2.0,
+    S=12,
+    P=4,
+    M=6,
+    rate_lo=1.5,
+    rate_hi=4.0,
+    base_mu=3.0,
+    base_sd=0.3,
+    season_amp=0.0,
+    u_c=0.2,
+    u_cp=0.2,
+    cranky=0.0,
+    own_fail_all=0.0,
+    own_fail_p=0.0,
+    episode_rate=0.0,
+    mbreak_rate=0.0,
 )
 SEEDS = {
     "null_drift": 1,
     "provider_wide": 1,
-    "provider_url": 1,
-    "partial_region": 1,
+    "provider_url": 4,
+    "partial_region": 2,
     "zap_delayed": 1,
     "url_everywhere": 1,
     "esp_outage": 1,
     "monitor_down": 1,
-    "sender_collapse": 1,
+    "sender_collapse": 5,
     "seed_broken": 1,
 }
 

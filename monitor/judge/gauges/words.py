@@ -6,7 +6,7 @@ from datetime import datetime
 
 from monitor.core.incidents import Cause, State
 from monitor.judge.claims import ESP, Claim
-from monitor.judge.explain import listed, plain, senders, time, what
+from monitor.judge.explain import listed, plain, senders, so, time, what
 from monitor.judge.gauges.kinds import KINDS
 
 
@@ -85,28 +85,29 @@ def _by_provider(facts: GaugeFacts) -> str:
     normal = f" {listed(names)} {'is' if len(names) == 1 else 'are'} normal." if names else ""
     return (
         f"{facts.provider(facts.claim.provider)} delivers mail late: {facts.instead} "
-        f"{facts.whom}. It is not you.{normal}"
+        f"{facts.whom}. {so(facts.state)} not you.{normal}"
     )
 
 
 def _by_esp(facts: GaugeFacts) -> str:
     return (
         f"Mail{what(ESP + (facts.claim.esp or ''))} arrives late everywhere: {facts.instead} "
-        f"{facts.whom}. It is the sending service."
+        f"{facts.whom}. {so(facts.state)} the sending service."
     )
 
 
 def _by_monitor(facts: GaugeFacts) -> str:
     return (
         f"All mail arrives late, at whatever provider: {facts.instead} {facts.whom}. "
-        "It is how the mail is sent or measured, not one provider."
+        f"{so(facts.state)} how the mail is sent or measured, not one provider."
     )
 
 
 def _by_sender(facts: GaugeFacts) -> str:
     return (
         f"Mail from {plain(facts.claim.sender or '')} arrives late everywhere: {facts.instead} "
-        f"since {time(facts.since)}. It is how this sender's mail is sent, not the providers."
+        f"since {time(facts.since)}. {so(facts.state)} how this sender's mail is sent, "
+        "not the providers."
     )
 
 
