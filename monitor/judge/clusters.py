@@ -1,6 +1,7 @@
 """A cluster: what is known of the copies of one test at one provider."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -9,6 +10,7 @@ from monitor.core.observations import Observation
 from monitor.core.placements import Placement
 from monitor.judge import likelihood
 from monitor.judge.likelihood import Likelihood
+from monitor.judge.lists import Lists, named
 
 FRESH_H = 8.0  # a copy that is still there later than this says little about removal now
 SETTLE_H = 1.0  # younger copies may still be taken away: not yet a sign of health
@@ -261,28 +263,33 @@ class Cluster:
         """What is left of *loss*, log odds of trouble, beyond what known incidents explain."""
         return loss - likelihood.mixed(self.known, loss, 0.0) if self.known else loss
 
-    def snapshot(self) -> list[Any]:
+    def snapshot(self, lists: Lists) -> list[Any]:
+        """What JSON can hold, without test and sender, which the trial tells."""
         return [
-            self.test,
             self.provider,
-            self.sender,
-            list(self.features),
+            lists.number(self.features),
             [self.sent, self.at, self.last, self.look, self.usual, self.any_day, self.in_trouble],
             [self.in_luck, self.ebb, self.unknown, self.moved],
-            list(self.fates),
+            lists.number(self.fates),
             "".join(self.fates.values()),
             None if self.counts is None else list(astuple(self.counts)),
-            self.regional,
+            [lists.number(self.regional), *self.regional.values()],
         ]
 
     @classmethod
-    def restore(cls, row: list[Any]) -> "Cluster":
-        test, provider, sender, features, numbers, more, seeds, letters, counts, regional = row
-        fates = {seed: Fate(letter) for seed, letter in zip(seeds, letters, strict=True)}
-        cluster = cls(test, provider, sender, tuple(features), *numbers)
+    def restore(
+        cls, row: list[Any], lists: Sequence[Sequence[str]], *, test: str, sender: str
+    ) -> "Cluster":
+        provider, features, numbers, more, seeds, letters, counts, regional = row
+        cluster = cls(test, provider, sender, named(lists, features), *numbers)
         cluster.in_luck, cluster.ebb, cluster.unknown, cluster.moved = more
-        cluster.fates = fates
-        cluster.count(None if counts is None else Counts(*counts), dict(regional))
+        fates = zip(named(lists, seeds), letters, strict=True)
+        cluster.fates = {seed: Fate(letter) for seed, letter in fates}
+        regions, *ratios = regional
+        cluster.count(
+            None if counts is None else Counts(*counts),
+            dict(zip(named(lists, regions), ratios, strict=True)),
+        )
         return cluster
 
 

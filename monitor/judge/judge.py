@@ -19,7 +19,7 @@ from monitor.judge.lines import Lines
 from monitor.judge.memory import WINDOW_H
 from monitor.judge.reports import Reporter
 
-VERSION = 4  # of the snapshot
+VERSION = 5  # of the snapshot
 GAUGES_SHARE = 0.1  # of the false alarms, where delays or scores are known at all
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from monitor.judge.claims import REGION, Claim
 from monitor.judge.clusters import REMOVED_EVERYWHERE_ODDS, Cluster
 from monitor.judge.likelihood import probability
+from monitor.judge.lists import Lists
 from monitor.judge.reputation import RECOVERY_PER_H
 from monitor.judge.table import Mask, Rows, Table
 
@@ -190,16 +191,15 @@ class Memory:
         return np.asarray(rows[has])
 
     def snapshot(self) -> dict[str, Any]:
-        return {
-            "trials": [
-                [
-                    *(test, t.sender, t.at, t.prior, t.fine_prior),
-                    [c.snapshot() for c in t.clusters.values()],
-                ]
-                for test, t in self.trials.items()
-            ],
-            "latest": self.latest,
-        }
+        lists = Lists()
+        trials = [
+            [
+                *(test, t.sender, t.at, t.prior, t.fine_prior),
+                [cluster.snapshot(lists) for cluster in t.clusters.values()],
+            ]
+            for test, t in self.trials.items()
+        ]
+        return {"trials": trials, "lists": lists.snapshot(), "latest": self.latest}
 
     @classmethod
     def restore(cls, body: dict[str, Any]) -> "Memory":
@@ -207,6 +207,6 @@ class Memory:
         for test, sender, at, prior, fine, rows in body["trials"]:
             trial = memory._new(test, sender, at, prior, fine)
             for row in rows:
-                memory.add(trial, Cluster.restore(row))
+                memory.add(trial, Cluster.restore(row, body["lists"], test=test, sender=sender))
             trial.compare()
         return memory

@@ -8,6 +8,7 @@ import pytest
 from monitor.core.observations import Observation
 from monitor.core.placements import Placement
 from monitor.judge.clusters import Cluster, Fate, follow
+from monitor.judge.lists import Lists
 from monitor.judge.measure import measure
 from monitor.judge.seeds import SeedHealth
 from tests.judge.worlds import World, at, senders
@@ -99,7 +100,11 @@ def test_a_saved_cluster_says_the_same() -> None:
     watched.see(seen(1, a=Placement.REMOVED, b=Placement.SPAM), 1.0)
     measure(watched, SeedHealth())
 
-    restored = Cluster.restore(watched.snapshot())
+    lists = Lists()
+    saved = watched.snapshot(lists)
 
-    assert restored.snapshot() == watched.snapshot()
+    restored = Cluster.restore(saved, lists.snapshot(), test=watched.test, sender=watched.sender)
+
+    assert restored.snapshot(lists) == saved
+    assert (restored.test, restored.sender) == (watched.test, watched.sender)
     assert restored.loss() == watched.loss()
