@@ -13,6 +13,7 @@ import numpy as np
 from monitor.core.incidents import Cause, Direction
 from monitor.judge import slide
 from monitor.judge.claims import FEWEST_VICTIMS, Claim, Suspicion
+from monitor.judge.columns import Columns, Kind, columns
 from monitor.judge.memory import Memory
 from monitor.judge.provider_side import (
     ALL_MAIL,
@@ -22,7 +23,7 @@ from monitor.judge.provider_side import (
     MOST_FEATURES,
     OTHERWISE,
 )
-from monitor.judge.scan import ANY_SHARE, MOSTLY_ALL, Columns, Kind, Question, columns, evidence
+from monitor.judge.scan import ANY_SHARE, MOSTLY_ALL, Question, evidence
 from monitor.judge.table import SENDER
 
 BETTER = Direction.BETTER
@@ -60,9 +61,8 @@ def _scanned(memory: Memory, seen: Columns, provider: str, features: list[str]) 
         claims.append((claim, math.log(weight)))
     belongs = np.ones((len(claims), len(seen)), dtype=bool)
     belongs[1:] = memory.table.having(features, seen.rows)
-    alternatives = tuple(np.tile(each, (len(claims), 1)) for each in (seen.partial, seen.bad))
     priors = np.stack([ANY_SHARE, *[MOSTLY_ALL] * len(features)])
-    scores, windows = evidence(seen, Question(belongs, alternatives, priors))
+    scores, windows = evidence(seen, Question.plain(seen, belongs, priors))
     found = zip(claims, scores.tolist(), windows.tolist(), strict=True)
     return [Suspicion(claim, score + prior, window) for (claim, prior), score, window in found]
 

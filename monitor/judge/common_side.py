@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from monitor.core.incidents import Cause
 from monitor.judge.claims import ESP, Claim, Suspicion
+from monitor.judge.columns import explained
 from monitor.judge.likelihood import log_add
 from monitor.judge.losses import beyond, either
 from monitor.judge.memory import FAILS_EVERYWHERE, Memory, Trial
-from monitor.judge.scan import WINDOWS, explained, oldest_bad
+from monitor.judge.scan import WINDOWS, oldest_bad
 from monitor.judge.sender_side import COLLAPSES_PER_DAY
 from monitor.judge.table import (
     AT,

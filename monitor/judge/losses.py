@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
+from monitor.judge.columns import probabilities
 from monitor.judge.likelihood import SPARED
 from monitor.judge.memory import Memory
-from monitor.judge.scan import probabilities
 from monitor.judge.table import (
     ARRIVAL,
     BOTH,
@@ -48,7 +48,12 @@ def either(
         coupled = everywhere if isinstance(everywhere, float) else everywhere[moved]
         both = losses(table.likelihood(BOTH, rows[moved]), coupled, partial=partial)
         found[moved] = np.fmax(found[moved], both)
-    return np.nan_to_num(found)
+    return filled(found)
+
+
+def filled(values: Floats) -> Floats:
+    """*values*, and 0 where they are not known."""
+    return np.where(np.isnan(values), 0.0, values)
 
 
 def reliefs(memory: Memory, rows: Rows, *, partial: bool = False) -> Floats:
@@ -66,8 +71,8 @@ def coupled_losses(memory: Memory, rows: Rows) -> Floats:
 
 def beyond(loss: Floats, known: Floats) -> Floats:
     """What is left of *loss* where a known incident did it with probability *known*."""
-    if not known.any():
-        return loss
-    safe = np.clip(known, 1e-12, 1 - 1e-12)
-    left = loss - np.logaddexp(np.log(safe) + loss, np.log1p(-safe))
-    return np.where(known > 0, left, loss)
+    at = np.flatnonzero(known)
+    if len(at):
+        loss, some, safe = loss.copy(), loss[at], np.clip(known[at], 1e-12, 1 - 1e-12)
+        loss[at] = some - np.logaddexp(np.log(safe) + some, np.log1p(-safe))
+    return loss

@@ -178,17 +178,19 @@ class Memory:
         mask: Mask = table.live() if claim.provider is None else table.at(claim.provider)
         if claim.sender is not None:
             mask = mask & table.of(claim.sender)
-        rows = table.sorted(mask)
+        wanted = claim.wanted
+        if wanted is None and claim.second is None:
+            return table.sorted(mask)
+        rows = np.flatnonzero(mask)
         if claim.second is not None:
             rows = rows[table.having([claim.second], rows)[0]]
-        wanted = claim.wanted
-        if wanted is None:
-            return rows
-        has = table.having([wanted], rows)[0]
-        if wanted.startswith(REGION) and claim.provider is not None:
-            region = wanted.removeprefix(REGION)
-            has |= ~np.isnan(table.regional(claim.provider, region, rows))
-        return np.asarray(rows[has])
+        if wanted is not None:
+            has = table.having([wanted], rows)[0]
+            if wanted.startswith(REGION) and claim.provider is not None:
+                region = wanted.removeprefix(REGION)
+                has |= ~np.isnan(table.regional(claim.provider, region, rows))
+            rows = rows[has]
+        return table.in_order(rows)
 
     def snapshot(self) -> dict[str, Any]:
         lists = Lists()

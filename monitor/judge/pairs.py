@@ -12,11 +12,12 @@ import numpy as np
 from monitor.core.incidents import Cause
 from monitor.judge.cases import Case
 from monitor.judge.claims import REGION, Claim, Suspicion
+from monitor.judge.columns import Columns, Kind, columns, probabilities
 from monitor.judge.lines import Lines
 from monitor.judge.losses import either
 from monitor.judge.memory import Memory
 from monitor.judge.provider_side import ANY_FEATURE, FEWEST_FEATURES, KINDS, MOST_FEATURES
-from monitor.judge.scan import MOSTLY_ALL, Columns, Kind, Question, columns, evidence, probabilities
+from monitor.judge.scan import MOSTLY_ALL, Question, evidence
 from monitor.judge.table import AT, EVERYWHERE, IS_BAD, SENDER, Rows
 
 FEWEST_SPARED = 2  # senders of mail with either feature alone: one may be spared by chance
@@ -128,5 +129,4 @@ def _question(memory: Memory, seen: Columns, pairs: Sequence[tuple[str, str]]) -
         table.having([first for first, _ in pairs], seen.rows),
         table.having([second for _, second in pairs], seen.rows),
     )
-    alternatives = tuple(np.tile(each, (len(pairs), 1)) for each in (seen.partial, seen.bad))
-    return Question(belongs, alternatives, np.stack([MOSTLY_ALL] * len(pairs)))
+    return Question.plain(seen, belongs, np.stack([MOSTLY_ALL] * len(pairs)))

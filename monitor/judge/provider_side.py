@@ -10,9 +10,10 @@ from monitor.core.incidents import Cause
 from monitor.judge import slide
 from monitor.judge.claims import FEWEST_VICTIMS, REGION, Claim, Suspicion
 from monitor.judge.clusters import REGION_STANDS_OUT, Cluster
-from monitor.judge.losses import beyond
+from monitor.judge.columns import Columns, Kind, columns
+from monitor.judge.losses import beyond, filled
 from monitor.judge.memory import Memory
-from monitor.judge.scan import ANY_SHARE, MOSTLY_ALL, Columns, Kind, Question, columns, evidence
+from monitor.judge.scan import ANY_SHARE, MOSTLY_ALL, Question, evidence
 from monitor.judge.table import IS_BAD, REMOVAL, REMOVAL_AT, SENDER
 
 KINDS = ((Kind.ARRIVAL, 0.6), (Kind.REMOVAL, 0.2), (Kind.BOTH, 0.2))  # how incidents show
@@ -109,13 +110,12 @@ def _question(
     belongs = np.ones((1 + len(features) + len(regions), n), dtype=bool)
     belongs[1 : 1 + len(features)] = table.having(features, seen.rows)
     priors = np.stack([ANY_SHARE, *[MOSTLY_ALL] * len(features), *[ANY_SHARE] * len(regions)])
-    if not regions:
-        return Question(belongs, (seen.partial, seen.bad), priors)
-    partial, bad = np.tile(seen.partial, (len(belongs), 1)), np.tile(seen.bad, (len(belongs), 1))
-    for place, name in enumerate(regions, start=1 + len(features)):
-        ratios = beyond(np.nan_to_num(table.regional(provider, name, seen.rows)), seen.explained)
-        partial[place] = bad[place] = seen.normal + ratios
-    return Question(belongs, (partial, bad), priors)
+    reading = np.zeros(len(belongs), dtype=np.intp)
+    reading[1 + len(features) :] = np.arange(1, 1 + len(regions))
+    ratios = [filled(table.regional(provider, name, seen.rows)) for name in regions]
+    of_regions = [seen.normal + beyond(ratio, seen.explained) for ratio in ratios]
+    alternatives = (np.stack([seen.partial, *of_regions]), np.stack([seen.bad, *of_regions]))
+    return Question(belongs, alternatives, reading, priors)
 
 
 def _regions(memory: Memory, provider: str, about: Cluster | None) -> list[str]:

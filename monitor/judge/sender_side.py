@@ -210,15 +210,12 @@ def _features(memory: Memory, record: _Record, latest: Cluster) -> list[Suspicio
 
     Mail of others that contains it as well, and is fine, speaks against it.
     """
-    carried = [
-        {feature for c in memory.trials[test].clusters.values() for feature in c.features}
-        for test in record.tests
-    ]
+    carried = _carried(memory, record.tests)
     having = {f: np.array([f in carry for carry in carried], dtype=bool) for f in latest.features}
     some = {feature: mine for feature, mine in having.items() if not mine.all()}
     if not some:
         return []
-    spared = np.array([_spared(memory, record, latest.sender, feature) for feature in some])
+    spared = np.array(_spared(memory, record, latest.sender, list(some)))
     scores = _everywhere(record, np.array(list(some.values())), spared).tolist()
     return [
         Suspicion(
@@ -229,15 +226,27 @@ def _features(memory: Memory, record: _Record, latest: Cluster) -> list[Suspicio
     ]
 
 
-def _spared(memory: Memory, record: _Record, sender: str, feature: str) -> Floats:
-    """For each start: what the mail of others with *feature* says against it; at most 0."""
+def _carried(memory: Memory, tests: list[str]) -> list[set[str]]:
+    """What the campaigns *tests* contain."""
+    trials = [memory.trials[test].clusters.values() for test in tests]
+    return [{f for features in {c.features for c in trial} for f in features} for trial in trials]
+
+
+def _spared(memory: Memory, record: _Record, sender: str, features: list[str]) -> list[Floats]:
+    """For each feature: what the mail of others that has it says against it."""
     table = memory.table
-    rows = table.sorted(table.live())
-    rows = rows[
-        table.having([feature], rows)[0] & (table.key(SENDER, rows) != table.id(SENDER, sender))
+    others = np.flatnonzero(table.live() & ~table.of(sender))
+    return [
+        _spares(memory, record, table.in_order(others[having]))
+        for having in table.having(features, others)
     ]
+
+
+def _spares(memory: Memory, record: _Record, rows: Rows) -> Floats:
+    """For each start: what the mail of others says against it; at most 0."""
     if not len(rows):
         return np.zeros(len(record.at))
+    table = memory.table
     campaign = numbered(table.key(TRIAL, rows))
     _, first = np.unique(campaign, return_index=True)
     sums = np.asarray(np.bincount(campaign, table.number(UNEXPLAINED, rows)), dtype=float)

@@ -14,8 +14,8 @@ import numpy as np
 
 from monitor.core.incidents import Cause, Direction
 from monitor.judge.claims import Claim, Suspicion
+from monitor.judge.columns import eased, explained
 from monitor.judge.memory import Memory
-from monitor.judge.scan import eased, explained
 from monitor.judge.table import (
     AT,
     LEAST_USUAL,

@@ -1,7 +1,7 @@
 """The clusters that are kept, as columns: what the judge reckons with, a week at a time."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +27,10 @@ REGIONAL = EASED + 1
 COLUMNS = REGIONAL + MOST_REGIONS
 
 # Columns of whole numbers.
-PROVIDER, SENDER, TRIAL, ORDER, WAY, FLAGS, FEATURE = range(7)
+PROVIDER, SENDER, TRIAL, ORDER, WAY, FLAGS, EXPLAINER, EASER, FEATURE = range(9)
 KEYS = FEATURE + MOST_FEATURES
 IS_BAD, IS_BLIND, IS_WIDELY_BAD = 1, 2, 4
+NOBODY, SEVERAL = -1, -3  # for the one incident that explains a cluster
 
 
 class Table:
@@ -67,7 +68,7 @@ class Table:
         self.widest = max(self.widest, len(ids))
         provider = self._intern(PROVIDER, cluster.provider)
         sender = self._intern(SENDER, cluster.sender)
-        keys = [provider, sender, order >> 8, order, -1, 0, *ids]
+        keys = [provider, sender, order >> 8, order, -1, 0, NOBODY, NOBODY, *ids]
         self._keys[: len(keys), cluster.row] = keys
         for feature in cluster.features:
             owners = self.owners.setdefault(feature, {})
@@ -125,11 +126,22 @@ class Table:
         self._flag(cluster)
 
     def _flag(self, cluster: Cluster) -> None:
-        self._keys[FLAGS, cluster.row] = (
+        flags = (
             IS_BAD * cluster.is_bad
             | IS_BLIND * cluster.is_blind
             | IS_WIDELY_BAD * cluster.is_widely_bad
         )
+        explainer, easer = self._only(cluster.explained), self._only(cluster.eased)
+        self._keys[FLAGS:FEATURE, cluster.row] = flags, explainer, easer
+
+    def _only(self, incidents: Mapping[str, float]) -> int:
+        if len(incidents) > 1:
+            return SEVERAL
+        return self._intern(EXPLAINER, next(iter(incidents))) if incidents else NOBODY
+
+    def incident(self, name: str) -> int:
+        """The number that stands for an incident where it alone explains a cluster."""
+        return self.id(EXPLAINER, name)
 
     def _regional(self, cluster: Cluster) -> Sequence[float] | float:
         if not cluster.regional:
@@ -206,7 +218,10 @@ class Table:
 
     def sorted(self, mask: Mask) -> Rows:
         """The rows that *mask* marks, in the order of their trials."""
-        rows = np.flatnonzero(mask)
+        return self.in_order(np.flatnonzero(mask))
+
+    def in_order(self, rows: Rows) -> Rows:
+        """The same rows, in the order of their trials."""
         return np.asarray(rows[np.argsort(self._keys[ORDER, rows], kind="stable")])
 
     def shared(self) -> int:

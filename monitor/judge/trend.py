@@ -9,17 +9,20 @@ import numpy as np
 from monitor.core.incidents import Cause
 from monitor.judge.claims import FEWEST_VICTIMS, REGION, Claim, Family, Suspicion
 from monitor.judge.clusters import SETTLE_H
+from monitor.judge.columns import probabilities
 from monitor.judge.losses import either, losses, reliefs
 from monitor.judge.memory import WINDOW_H, Memory
-from monitor.judge.scan import probabilities
 from monitor.judge.table import (
     ARRIVAL,
     AT,
+    EASER,
     EVERYWHERE,
+    EXPLAINER,
     IN_TROUBLE,
     IS_BLIND,
     LAST,
     MOVED,
+    NOBODY,
     SENDER,
     SENT,
     Floats,
@@ -278,11 +281,9 @@ def scene(
 
 def unexplained(told: Signs, beside: str, *, is_better: bool = False) -> Signs:
     """Leave out losses, or mail that arrives, which another incident than *beside* explains."""
-    of_others = [
-        bool((c.eased if is_better else c.explained).keys() - {beside})
-        for c in told.memory.clusters(told.rows)
-    ]
-    return told.where((told.loss <= 0) | ~np.array(of_others, dtype=bool))
+    table = told.memory.table
+    by = table.key(EASER if is_better else EXPLAINER, told.rows)
+    return told.where((told.loss <= 0) | (by == NOBODY) | (by == table.incident(beside)))
 
 
 def campaigns(found: Signs, hit: frozenset[str], since: float) -> list[tuple[float, str, float]]:
@@ -294,7 +295,6 @@ def campaigns(found: Signs, hit: frozenset[str], since: float) -> list[tuple[flo
         if cluster.sender in hit:
             first, _, before = tests.get(cluster.test, (at, "", 0.0))
             tests[cluster.test] = (first, cluster.sender, before + loss)
-    bounded = [
-        (at, sender, max(-MOST_GOOD, min(MOST_BAD, loss))) for at, sender, loss in tests.values()
-    ]
+    told = tests.values()
+    bounded = [(at, sender, max(-MOST_GOOD, min(MOST_BAD, loss))) for at, sender, loss in told]
     return sorted(bounded, key=lambda campaign: -campaign[0])
