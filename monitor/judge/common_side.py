@@ -32,6 +32,7 @@ from monitor.judge.table import (
     Floats,
     Mask,
     Rows,
+    firsts,
     numbered,
 )
 
@@ -98,8 +99,9 @@ def suspect(
             claim = Claim(Cause.CONTENT, feature=feature)
             claims.append((claim, math.log(FEATURE_FAILS_PER_DAY) - among))
     found = []
+    without = table.without()
     for claim, prior in claims:
-        score, window_h = table.score(claim)
+        score, window_h = table.score(claim, without)
         found.append(Suspicion(claim, prior + score, window_h))
     return sorted(found, key=lambda s: -s.score)
 
@@ -144,26 +146,27 @@ class _Table:
     sender: Rows
     slot: Rows
 
-    def score(self, claim: Claim) -> tuple[float, float]:
+    def without(self) -> "_Without":
+        """What speaks for no common cause: campaigns die by themselves, or all of a sender's."""
+        losses = np.bincount(self.campaign, self.loss)
+        dies = np.logaddexp(math.log(FAILS_EVERYWHERE) + losses, math.log1p(-FAILS_EVERYWHERE))
+        collapsed = np.log(COLLAPSES_PER_DAY * SPANS / 24)[:, None] + self._per_window(losses)
+        return _Without(losses, dies, np.logaddexp(self._per_window(dies), collapsed))
+
+    def score(self, claim: Claim, without: "_Without") -> tuple[float, float]:
         """Log likelihood ratio of *claim*, with its exposure, over its unknown start.
 
         Also the hours since the likeliest start, or more.
-
-        A campaign may die by itself without this cause, and all of a sender's may.
         """
         having = self._having(claim)
-        losses = np.bincount(self.campaign, self.loss)
-        dies = np.logaddexp(math.log(FAILS_EVERYWHERE) + losses, math.log1p(-FAILS_EVERYWHERE))
-        hit = np.logaddexp(math.log(HIT) + losses, math.log1p(-HIT))
-        collapsed = np.log(COLLAPSES_PER_DAY * SPANS / 24)[:, None] + self._per_window(losses)
-        null = np.logaddexp(self._per_window(dies), collapsed)
-        bare = self._per_window(np.where(having, hit, dies)) - null
+        hit = np.logaddexp(math.log(HIT) + without.losses, math.log1p(-HIT))
+        bare = self._per_window(np.where(having, hit, without.dies)) - without.sums
         has_mail = self._per_window(having.astype(float)) > 0
         days = np.diff(SPANS, prepend=0.0) / 24  # between one start and the next
-        ways = enumerate(WAYS[claim.cause])
+        votes = self._votes(having)
         found = [
-            math.log(often) + self._units(bare + self._votes(way, having), has_mail)
-            for way, often in ways
+            math.log(often) + self._units(bare + votes[way], has_mail)
+            for way, often in enumerate(WAYS[claim.cause])
         ]
         scores = np.log(days) + np.logaddexp.reduce(found)
         return log_add(*scores.tolist()), float(SPANS[scores.argmax()])
@@ -182,13 +185,16 @@ class _Table:
         having = self.memory.table.having([claim.wanted], self.rows)[0]
         return np.bincount(self.campaign, having) > 0
 
-    def _votes(self, way: int, having: Mask) -> Floats:
-        """Window x sender: what the ways of the losses say, if the cause loses mail in *way*."""
-        voting = having[self.campaign] & (self.way >= 0) & (self.loss > 0)
-        ratios = np.log(1 - SAME_WAY + SAME_WAY * (np.arange(len(self.usual)) == way) / self.usual)
-        votes = np.where(voting, np.minimum(ratios, LARGEST_VOTE)[self.way], 0.0)
-        given = self._per_window(np.bincount(self.campaign, votes))
-        return given / np.maximum(1.0, self._per_window(np.bincount(self.campaign, voting)))
+    def _votes(self, having: Mask) -> list[Floats]:
+        """Window x sender: what the ways of the losses say, if the cause loses mail in each."""
+        at = np.flatnonzero(having[self.campaign] & (self.way >= 0) & (self.loss > 0))
+        campaign, way = self.campaign[at], self.way[at]
+        voting = np.bincount(campaign, minlength=len(self.sender))
+        votes = np.maximum(1.0, self._per_window(voting))
+        return [
+            self._per_window(np.bincount(campaign, ratios[way], len(self.sender))) / votes
+            for ratios in _ratios(self.usual)
+        ]
 
     def _per_window(self, values: NDArray[Any]) -> Floats:
         """Window x sender: sums over campaigns."""
@@ -196,6 +202,24 @@ class _Table:
         key = self.slot * shape[1] + self.sender
         counted = np.bincount(key, values, shape[0] * shape[1]).reshape(shape)
         return np.asarray(np.cumsum(counted, axis=0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Without:
+    """Of each campaign its losses and their log likelihood if it may die by itself.
+
+    And the sums of that over windows and senders, all of whose campaigns may die.
+    """
+
+    losses: Floats
+    dies: Floats
+    sums: Floats
+
+
+def _ratios(usual: Floats) -> Floats:
+    """For each way in which a cause may lose mail: what the way of a loss says for it."""
+    same = SAME_WAY * np.eye(len(usual)) / usual
+    return np.minimum(np.log(1 - SAME_WAY + same), LARGEST_VOTE)
 
 
 def _table(memory: Memory, now: float, apart: frozenset[str], beside: str) -> _Table:
@@ -212,7 +236,7 @@ def _table(memory: Memory, now: float, apart: frozenset[str], beside: str) -> _T
     keep = slot < len(SPANS)  # the rest is older than any start
     rows, slot = rows[keep], slot[keep]
     campaign = numbered(table.key(TRIAL, rows))
-    _, first = np.unique(campaign, return_index=True)
+    first = firsts(campaign)
     return _Table(
         memory,
         rows,

@@ -238,9 +238,10 @@ class Inquiry:
     def _ask_sender(self, cluster: Cluster) -> list[IncidentEvent]:
         if not cluster.is_bad or self.docket.of_sender(cluster.sender) is not None:
             return []
-        suspicions = self._questions.of_sender(cluster.sender, cluster)
-        best = attribute.choose(suspicions, self.lines)
-        return [] if best is None else self._open(best, suspicions)
+        ask = partial(self._questions.of_sender, cluster.sender, cluster)
+        lasting = self.lines.of(Claim(Cause.SENDER, sender=cluster.sender))
+        best = attribute.choose(ask(least=lasting.suspect), self.lines)
+        return [] if best is None else self._open(best, ask())
 
     def _ask_everyone(self, cluster: Cluster) -> list[IncidentEvent]:
         trial = self.memory.trials[cluster.test]

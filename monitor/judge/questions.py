@@ -41,11 +41,22 @@ class Questions:
         return self.common(cluster, also=case)
 
     def of_sender(
-        self, sender: str, cluster: Cluster, *, also: str | None = None
+        self,
+        sender: str,
+        cluster: Cluster,
+        *,
+        also: str | None = None,
+        least: float = -math.inf,
     ) -> Sequence[Suspicion]:
-        """What the sender of *cluster* may be in trouble with, at the provider *also* as well."""
+        """What the sender of *cluster* may be in trouble with, at the provider *also* as well.
+
+        Args:
+            least: the line of a lasting trouble, if it is only asked whether any is past it.
+        """
         since = partial(self.docket.healed, sender)
-        return sender_side.suspect(self.memory, self.now, cluster, since=since, also=also)
+        return sender_side.suspect(
+            self.memory, self.now, cluster, since=since, also=also, least=least
+        )
 
     def common(self, cluster: Cluster, *, also: Case | None = None) -> Sequence[Suspicion]:
         """Common causes for the mail of *cluster*, and for the open case *also*."""

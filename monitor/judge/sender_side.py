@@ -5,8 +5,9 @@ die everywhere by their own content.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from monitor.judge.table import (
     Floats,
     Mask,
     Rows,
+    firsts,
     numbered,
 )
 
@@ -39,6 +41,7 @@ FEWEST_PROVIDERS = 2  # one alone cannot be told from its own trouble
 PROVIDER_SHARES = ((0.25, 0.15), (0.6, 0.25), (0.95, 0.6))
 SENDER_SHARES = ((0.07, 0.25), (0.25, 0.25), (0.6, 0.25), (0.95, 0.25))
 
+ROUNDING = 1e-6  # nats
 UNSEEN_H = 24.0  # before a sender's first mail, when its trouble may have begun as well
 
 
@@ -47,7 +50,13 @@ Since = Callable[[str | None], float]
 
 
 def suspect(
-    memory: Memory, now: float, latest: Cluster, *, since: Since, also: str | None = None
+    memory: Memory,
+    now: float,
+    latest: Cluster,
+    *,
+    since: Since,
+    also: str | None = None,
+    least: float = -math.inf,
 ) -> list[Suspicion]:
     """Return what can be held against a sender, the best claim first.
 
@@ -55,6 +64,7 @@ def suspect(
         since: when its last trouble had ended, there or anywhere; earlier mail tells of that.
         latest: the sender's cluster that gave rise to the question.
         also: another provider that it has been in trouble at.
+        least: claims about a feature that cannot reach this score may be left out.
     """
     sender = latest.sender
     record = _record(memory, sender, max(since(None), now - WINDOW_H))
@@ -65,7 +75,7 @@ def suspect(
     found = [
         Suspicion(Claim(Cause.SENDER, sender=sender), everywhere),
         _one_campaign(memory, latest),
-        *_features(memory, record, latest),
+        *_features(memory, record, latest, least),
     ]
     for provider in dict.fromkeys([latest.provider, also or latest.provider]):
         claim = Claim(Cause.SENDER_AT_PROVIDER, provider, sender=sender)
@@ -205,25 +215,27 @@ def _one_campaign(memory: Memory, latest: Cluster) -> Suspicion:
     return Suspicion(Claim(Cause.CONTENT, sender=latest.sender), odds)
 
 
-def _features(memory: Memory, record: _Record, latest: Cluster) -> list[Suspicion]:
+def _features(
+    memory: Memory, record: _Record, latest: Cluster, least: float
+) -> Iterator[Suspicion]:
     """What only some of the sender's campaigns contain, and only those fail.
 
     Mail of others that contains it as well, and is fine, speaks against it.
     """
     carried = _carried(memory, record.tests)
     having = {f: np.array([f in carry for carry in carried], dtype=bool) for f in latest.features}
+    among = math.log(max(1, len(latest.features)))
     some = {feature: mine for feature, mine in having.items() if not mine.all()}
+    if some and least > -math.inf:
+        most = _everywhere(record, np.array(list(some.values()))) - among  # others aside
+        reaches = (most >= least - ROUNDING).tolist()
+        some = dict(compress(some.items(), reaches))
     if not some:
-        return []
+        return
     spared = np.array(_spared(memory, record, latest.sender, list(some)))
     scores = _everywhere(record, np.array(list(some.values())), spared).tolist()
-    return [
-        Suspicion(
-            Claim(Cause.CONTENT, sender=latest.sender, feature=feature),
-            score - math.log(len(latest.features)),
-        )
-        for feature, score in zip(some, scores, strict=True)
-    ]
+    for feature, score in zip(some, scores, strict=True):
+        yield Suspicion(Claim(Cause.CONTENT, sender=latest.sender, feature=feature), score - among)
 
 
 def _carried(memory: Memory, tests: list[str]) -> list[set[str]]:
@@ -248,13 +260,15 @@ def _spares(memory: Memory, record: _Record, rows: Rows) -> Floats:
         return np.zeros(len(record.at))
     table = memory.table
     campaign = numbered(table.key(TRIAL, rows))
-    _, first = np.unique(campaign, return_index=True)
+    first = firsts(campaign)
     sums = np.asarray(np.bincount(campaign, table.number(UNEXPLAINED, rows)), dtype=float)
     says = _either_way(HIT, sums) - _either_way(ONE_CAMPAIGN, sums)
     senders = numbered(table.key(SENDER, rows[first]))
     since = table.number(AT, rows[first]) >= record.at[:, None]
-    units = np.zeros((len(record.at), int(senders.max()) + 1))
-    np.add.at(units.T, senders, (since * says).T)
+    shape = (len(record.at), int(senders.max()) + 1)
+    cell = senders + shape[1] * np.arange(shape[0])[:, None]
+    said = np.bincount(cell.reshape(-1), (since * says).reshape(-1), shape[0] * shape[1])
+    units = said.reshape(shape)
     return np.asarray(np.minimum(0.0, _either_way(HIT, units)).sum(axis=1))
 
 

@@ -246,3 +246,10 @@ def numbered(ids: NDArray[np.int64]) -> Rows:
     first[close[::-1]] = places[::-1]  # of those that are equal, the first is written last
     first = first[close]
     return np.asarray((np.cumsum(first == places) - 1)[first])
+
+
+def firsts(numbers: Rows) -> Rows:
+    """Where each of *numbers*, which go from 0 without a gap, first appears."""
+    first = np.empty(int(numbers.max()) + 1 if len(numbers) else 0, dtype=np.intp)
+    first[numbers[::-1]] = np.arange(len(numbers))[::-1]  # the first is written last
+    return first
