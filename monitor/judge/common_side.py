@@ -148,7 +148,7 @@ class _Table:
 
     def without(self) -> "_Without":
         """What speaks for no common cause: campaigns die by themselves, or all of a sender's."""
-        losses = np.bincount(self.campaign, self.loss)
+        losses = np.asarray(np.bincount(self.campaign, self.loss), dtype=float)
         dies = np.logaddexp(math.log(FAILS_EVERYWHERE) + losses, math.log1p(-FAILS_EVERYWHERE))
         collapsed = np.log(COLLAPSES_PER_DAY * SPANS / 24)[:, None] + self._per_window(losses)
         return _Without(losses, dies, np.logaddexp(self._per_window(dies), collapsed))

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from monitor.core.incidents import Cause, IncidentEvent, State
 from monitor.judge import attribute, common_side, provider_side, sender_side, slide, trend, turns

@@ -268,7 +268,7 @@ def _spares(memory: Memory, record: _Record, rows: Rows) -> Floats:
     shape = (len(record.at), int(senders.max()) + 1)
     cell = senders + shape[1] * np.arange(shape[0])[:, None]
     said = np.bincount(cell.reshape(-1), (since * says).reshape(-1), shape[0] * shape[1])
-    units = said.reshape(shape)
+    units = np.asarray(said.reshape(shape), dtype=float)
     return np.asarray(np.minimum(0.0, _either_way(HIT, units)).sum(axis=1))
 
 
