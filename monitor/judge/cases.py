@@ -166,7 +166,7 @@ class Case:
         A sender's own trouble is not an incident of this kind: each provider's filter
         for the sender accounts for it.
         """
-        if not self.explains_any:
+        if self.claim.provider not in {None, cluster.provider} or not self.explains_any:
             return 0.0
         latest = cluster.at if cluster.moved is None else max(cluster.at, cluster.moved)
         if self.claim.family is Family.COMMON and cluster.is_spared_elsewhere:

@@ -1,6 +1,6 @@
 """What can be claimed: a cause and its place, and which clusters it would have hit."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -46,6 +46,11 @@ class Claim:
     seed: str | None = None
     direction: Direction = Direction.WORSE
     second: str | None = None  # of a pair: a feature that its mail has as well
+    family: Family = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        is_common = self.cause is Cause.CONTENT and self.sender is None
+        object.__setattr__(self, "family", Family.COMMON if is_common else FAMILY[self.cause])
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -61,12 +66,6 @@ class Claim:
     def is_better(self) -> bool:
         """Is it that a filter lets mail through which it used to hold back?"""
         return self.direction is Direction.BETTER
-
-    @property
-    def family(self) -> Family:
-        if self.cause is Cause.CONTENT and self.sender is None:
-            return Family.COMMON
-        return FAMILY[self.cause]
 
     def covers(self, cluster: Cluster) -> bool:
         """Would this cause, while it lasts, have hit *cluster*?"""

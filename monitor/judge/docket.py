@@ -147,8 +147,9 @@ class Docket:
         worse = [case for case in cases if not case.claim.is_better]
         better = [case for case in cases if case.claim.is_better]
         for cluster in clusters:
-            late = self.late if self.late and cluster.way is Fate.MISSING else ()
-            explained = {c.id: share for c in (*worse, *late) if (share := c.explains(cluster))}
+            explained = {c.id: share for c in worse if (share := c.explains(cluster))}
+            if self.late and cluster.way is Fate.MISSING:
+                explained |= {c.id: share for c in self.late if (share := c.explains(cluster))}
             eased = {c.id: share for c in better if (share := c.explains(cluster))}
             if explained != cluster.explained or eased != cluster.eased:
                 cluster.explain(explained, eased)

@@ -44,9 +44,16 @@ def counted(cluster: Cluster, health: SeedHealth) -> dict[str, Fate]:
 
     Where hardly a seed would be left, all count: then it is not the seeds.
     """
-    seeds = health.at(cluster.provider)
-    sound = {a: f for a, f in cluster.fates.items() if a not in seeds or not seeds[a].is_left_out}
+    out = _left_out(cluster, health.at(cluster.provider))
+    if not out:
+        return cluster.fates
+    sound = {a: f for a, f in cluster.fates.items() if a not in out}
     return sound if len(sound) >= min(2, len(cluster.fates)) else cluster.fates
+
+
+def _left_out(cluster: Cluster, seeds: Mapping[str, Seed]) -> set[str]:
+    """Its copies in seeds that are left out."""
+    return {a for a in cluster.fates if (seed := seeds.get(a)) is not None and seed.is_left_out}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +79,13 @@ def _group(cluster: Cluster, fates: Mapping[str, Fate], seeds: Mapping[str, Seed
 
 
 def _regions(cluster: Cluster, health: SeedHealth) -> dict[str, float]:
-    seeds, failing = health.at(cluster.provider), health.failing_regions(cluster.provider)
+    seeds = health.at(cluster.provider)
+    out = _left_out(cluster, seeds)
+    failing = health.failing_regions(cluster.provider) if out else frozenset()
     members: dict[str, dict[str, Fate]] = {}
     for address, fate in cluster.fates.items():
         seed = seeds.get(address)
-        if seed is not None and (not seed.is_left_out or seed.region in failing):
+        if seed is not None and (address not in out or seed.region in failing):
             members.setdefault(seed.region, {})[address] = fate
     if len(members) < 2:
         return {}

@@ -9,6 +9,8 @@ senders, with as many degrees of freedom as its variance is known by (B. L. Welc
 """
 
 import math
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -26,6 +28,7 @@ from monitor.judge.table import (
     USUAL,
     WEEKDAY,
     Floats,
+    Mask,
     Rows,
     numbered,
 )
@@ -55,9 +58,9 @@ def suspect(
         direction: `better` asks the same of mail that fares better.
     """
     sign, usual = (1.0, USUAL) if direction is Direction.WORSE else (-1.0, LEAST_USUAL)
-    rows = _of_late(memory, now, beside)
-    age = now - memory.table.number(AT, rows)
-    spans = [_evidence(memory, provider, rows[age <= span], sign, usual) for span in SPANS_H]
+    late = _Late.of(memory, provider, _of_late(memory, now, beside), usual)
+    age = now - memory.table.number(AT, late.rows)
+    spans = [_evidence(memory, late.where(age <= span), sign, usual) for span in SPANS_H]
     score = sum(spans) / len(spans)  # one bad day shows in one of them, a decline in both
     if score <= 0:
         return None
@@ -67,14 +70,36 @@ def suspect(
 def _of_late(memory: Memory, now: float, beside: str) -> Rows:
     """The clusters of the longest span, at all providers, that no other incident explains."""
     table = memory.table
-    rows = table.recent(now, max(SPANS_H))
+    rows = np.flatnonzero(table.recent(now, max(SPANS_H)))
     rows = rows[~np.isnan(table.number(LOST, rows))]
     known = np.maximum(explained(memory, rows, beside), eased(memory, rows, beside))
-    return np.asarray(rows[known == 0])
+    return table.in_order(rows[known == 0])
 
 
-def _evidence(memory: Memory, provider: str, rows: Rows, sign: float, usual: int) -> float:
-    """Log likelihood ratio of the senders' excess losses in the mail of *rows*.
+@dataclass(frozen=True, slots=True)
+class _Late:
+    """Mail of late, as arrays of one length."""
+
+    rows: Rows
+    excess: Floats  # losses beyond what is usual
+    here: Mask  # is it at the provider that is asked about?
+    trial: Rows
+
+    @classmethod
+    def of(cls, memory: Memory, provider: str, rows: Rows, usual: int) -> Self:
+        table = memory.table
+        excess = table.number(LOST, rows) - table.number(usual, rows)
+        here = table.key(PROVIDER, rows) == table.id(PROVIDER, provider)
+        trial = table.key(TRIAL, rows)
+        trial = trial - trial.min() if len(trial) else trial
+        return cls(rows, np.clip(excess, -MOST_EXCESS, MOST_EXCESS), here, trial)
+
+    def where(self, keep: Mask) -> Self:
+        return type(self)(self.rows[keep], self.excess[keep], self.here[keep], self.trial[keep])
+
+
+def _evidence(memory: Memory, late: _Late, sign: float, usual: int) -> float:
+    """Log likelihood ratio of the senders' excess losses in *late* mail.
 
     It is 0 if there are too few senders, or if there is no excess.
 
@@ -83,25 +108,21 @@ def _evidence(memory: Memory, provider: str, rows: Rows, sign: float, usual: int
         usual: the column of what is usual.
     """
     table = memory.table
-    excess = np.clip(
-        table.number(LOST, rows) - table.number(usual, rows), -MOST_EXCESS, MOST_EXCESS
-    )
-    here = table.key(PROVIDER, rows) == table.id(PROVIDER, provider)
-    if not here.any():
+    rows = late.rows[late.here]
+    if not len(rows):
         return 0.0
-    trial = numbered(table.key(TRIAL, rows))
-    elsewhere = _means(trial[~here], excess[~here], int(trial.max()) + 1)[trial[here]]
-    if usual == LEAST_USUAL:  # where mail is being lost, all others seem to fare better
-        elsewhere = np.minimum(elsewhere, 0.0)
-    own = excess[here] - np.nan_to_num(elsewhere)
-    sender = numbered(table.key(SENDER, rows[here]))
+    sender = numbered(table.key(SENDER, rows))
     counts = np.bincount(sender)
     if len(counts) < FEWEST_SENDERS:
         return 0.0
-    rhythm = float(table.number(WEEKDAY, rows[here]).mean())
+    elsewhere = _elsewhere(late)
+    if usual == LEAST_USUAL:  # where mail is being lost, all others seem to fare better
+        elsewhere = np.minimum(elsewhere, 0.0)
+    own = late.excess[late.here] - elsewhere
+    rhythm = float(table.number(WEEKDAY, rows).mean())
     means, doubt = sign * np.bincount(sender, own) / counts, DOUBT * rhythm
     if usual == LEAST_USUAL:  # a good day shows no rare losses: neither in its mean nor its spread
-        rare = RARE * (1 - float(table.number(usual, rows[here]).mean())) / _worth(counts).sum()
+        rare = RARE * (1 - float(table.number(usual, rows).mean())) / _worth(counts).sum()
         doubt = math.hypot(doubt, math.sqrt(rare))
     return agreement(means, counts, doubt)
 
@@ -133,8 +154,10 @@ def agreement(means: Floats, counts: Rows, doubt: float) -> float:
     return square * ((8 * freedom + 1) / (8 * freedom + 3)) ** 2 / 2
 
 
-def _means(group: Rows, values: Floats, groups: int) -> Floats:
-    """Mean of *values* in each group; NaN where there is none."""
-    counts = np.bincount(group, minlength=groups)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.bincount(group, values, groups) / counts)
+def _elsewhere(late: _Late) -> Floats:
+    """For the mail here: the mean excess of the same campaigns elsewhere; 0 if there is none."""
+    there = ~late.here
+    trial, groups = late.trial[there], int(late.trial.max()) + 1
+    sums = np.bincount(trial, late.excess[there], groups)
+    means = sums / np.maximum(1, np.bincount(trial, minlength=groups))
+    return np.asarray(means[late.trial[late.here]])

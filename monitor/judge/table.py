@@ -195,11 +195,17 @@ class Table:
     def having(self, features: Sequence[str], rows: Rows) -> Mask:
         """Features x clusters: which carry it?"""
         carried = self._keys[FEATURE : FEATURE + self.widest, rows]
-        ids = [self.id(FEATURE, feature) for feature in features]
-        found = np.zeros((len(ids), len(rows)), dtype=bool)
-        for place, number in enumerate(ids):
-            (carried == number).any(axis=0, out=found[place])
-        return found
+        if len(features) == 1:
+            return np.asarray((carried == self.id(FEATURE, features[0])).any(axis=0)[None])
+        asked = {feature: place for place, feature in enumerate(dict.fromkeys(features))}
+        place_of = np.full(len(self._ids) + 1, -1, dtype=np.intp)  # the last is for no feature
+        for feature, place in asked.items():
+            place_of[self.id(FEATURE, feature)] = place
+        places = place_of[carried]
+        held, row = np.nonzero(places >= 0)
+        found = np.zeros((len(asked), len(rows)), dtype=bool)
+        found[places[held, row], row] = True
+        return found if len(asked) == len(features) else found[[asked[f] for f in features]]
 
     def live(self) -> Mask:
         return np.asarray(self._keys[PROVIDER, : len(self.clusters)] >= 0)
@@ -207,10 +213,10 @@ class Table:
     def at(self, provider: str) -> Mask:
         return np.asarray(self._keys[PROVIDER, : len(self.clusters)] == self.id(PROVIDER, provider))
 
-    def recent(self, now: float, span: float) -> Rows:
-        """The rows judged in the last *span* hours, in the order of their trials."""
+    def recent(self, now: float, span: float) -> Mask:
+        """Which rows were judged in the last *span* hours?"""
         age = now - self._numbers[AT, : len(self.clusters)]
-        return self.sorted(self.live() & (age >= 0) & (age <= span))
+        return np.asarray(self.live() & (age >= 0) & (age <= span))
 
     def of(self, sender: str) -> Mask:
         mine = self._keys[SENDER, : len(self.clusters)] == self.id(SENDER, sender)
