@@ -33,6 +33,8 @@ def _priors(*fractions: float) -> Floats:
 ANY_SHARE = _priors(0.25, 0.25, 0.25, 0.25)
 MOSTLY_ALL = _priors(0.1, 0.1, 0.2, 0.6)  # a rule about a feature hits nearly all who have it
 OWN_PARTIAL = 0.3  # a sender's own trouble takes a third of its copies so often
+_PARTIAL, _WHOLE = np.log(OWN_PARTIAL), np.log1p(-OWN_PARTIAL)
+_ONSET = 1 - np.exp(-WINDOWS[:, None] * ONSET_PER_H)  # of a sender's trouble, in each window
 LEAST_TROUBLE = 0.02  # where a sender has no history yet
 _MOST_GAIN = 10.0  # nats of one sender; more than it can say anyway
 _AT_ONCE = 64  # senders whose gains can be multiplied without leaving the range of floats
@@ -66,20 +68,18 @@ def evidence(columns: Columns, question: Question) -> tuple[Floats, Floats]:
     """Return the log evidence for each claim, and the likeliest window of its start."""
     sums = _Sums.over(columns, question)
     trouble = _trouble(columns, sums)
-    own = np.log(trouble) + np.logaddexp(
-        np.log(OWN_PARTIAL) + sums.add(columns.partial),
-        np.log1p(-OWN_PARTIAL) + sums.add(columns.bad),
-    )
+    hits = columns.hit(question.alternatives)
+    partial, bad, usual, dip, *hit = sums.add(columns.partial, columns.bad, *columns.nulls(), *hits)
+    own = np.log(trouble) + np.logaddexp(_PARTIAL + partial, _WHOLE + bad)
     fine = np.log1p(-trouble)
-    usual, dip = columns.nulls()
-    sound = np.logaddexp(own, fine + sums.add(usual))
-    dipped = np.logaddexp(own, fine + sums.add(dip))
+    sound = np.logaddexp(own, fine + usual)
+    dipped = np.logaddexp(own, fine + dip)
     normal = sums.spread(sound).sum(axis=2)
     base = normal - np.maximum(normal, sums.spread(dipped).sum(axis=2))
     claims = len(normal)
     scores = np.empty((claims, len(question.alternatives), *question.priors.shape[1:]))
-    for number, hit in enumerate(columns.hit(question.alternatives)):
-        odds = np.expm1(np.minimum(sums.add(hit) - sound, _MOST_GAIN))
+    for number, gained in enumerate(hit):
+        odds = np.expm1(np.minimum(gained - sound, _MOST_GAIN))
         scores[:, number] = _mixtures(sums.spread(odds)) + base[:, None, :] + question.priors
     flat = scores.reshape(claims, -1)
     top = flat.max(axis=1)
@@ -129,11 +129,17 @@ class _Sums:
         key = slot[claim, place] * pairs + number[pair]
         return cls(pairs, question.reading[claim], place, key, cells)
 
-    def add(self, values: Floats) -> Floats:
-        """Windows x pairs: sums of *values* (clusters, or readings x clusters)."""
-        picked = values[self.place] if values.ndim == 1 else values[self.reading, self.place]
-        counted = np.bincount(self.key, picked, len(WINDOWS) * self.pairs)
-        return np.asarray(np.cumsum(counted.reshape(len(WINDOWS), self.pairs), axis=0))
+    def add(self, *values: Floats) -> Floats:
+        """Of each of *values* (clusters, or readings x clusters), windows x pairs: the sums."""
+        sums = np.empty((len(values), len(WINDOWS), self.pairs))
+        cells = len(WINDOWS) * self.pairs
+        for number, each in enumerate(values):
+            alike = each if each.ndim == 1 else each[0] if len(each) == 1 else None
+            picked = each[self.reading, self.place] if alike is None else alike[self.place]
+            sums[number] = np.bincount(self.key, picked, cells).reshape(len(WINDOWS), -1)
+        for window in range(1, len(WINDOWS)):
+            sums[:, window] += sums[:, window - 1]
+        return sums
 
     def spread(self, values: Floats) -> Floats:
         """*values* of windows x pairs as claims x windows x senders."""
@@ -177,5 +183,4 @@ def _trouble(columns: Columns, sums: _Sums) -> Floats:
     for newer, here in pairwise(table):
         np.copyto(here, newer, where=np.isnan(here))
     table = np.where(np.isnan(table), LEAST_TROUBLE, table)
-    onset = 1 - np.exp(-WINDOWS[:, None] * ONSET_PER_H)
-    return np.asarray(np.clip(table + (1 - table) * onset, LEAST, MOST))
+    return np.asarray(np.clip(table + (1 - table) * _ONSET, LEAST, MOST))
