@@ -72,9 +72,10 @@ def _group(cluster: Cluster, fates: Mapping[str, Fate], seeds: Mapping[str, Seed
     lost, usual = 0, 0.0
     for address, fate in fates.items():
         seed = seeds.get(address)
-        rate = 1.0 if seed is None else seed.own_rate
-        usual += min(MOST_USUAL, cluster.usual * rate)
-        lost += was_lost(fate)
+        each = cluster.usual if seed is None else cluster.usual * seed.own_rate
+        usual += min(MOST_USUAL, each)
+        if fate is not Fate.ARRIVED:
+            lost += was_lost(fate)
     return _Group(len(fates), lost, usual)
 
 

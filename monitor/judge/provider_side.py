@@ -43,8 +43,9 @@ def suspect(
         beside: an open incident that is being judged anew, and must not explain itself.
     """
     best: dict[Claim, Suspicion] = {}
+    is_removing = _is_removing(memory, provider, now)
     for kind, share in KINDS:
-        if not _is_asked(memory, provider, now, kind, about):
+        if not _is_asked(kind, about, is_removing=is_removing):
             continue
         seen = columns(memory, provider, now, kind, beside=beside)
         for suspicion in _of_kind(memory, seen, (provider, kind), about, also):
@@ -58,11 +59,11 @@ def suspect(
     return sorted(best.values(), key=lambda s: -s.score)
 
 
-def _is_asked(memory: Memory, provider: str, now: float, kind: Kind, about: Cluster | None) -> bool:
+def _is_asked(kind: Kind, about: Cluster | None, *, is_removing: bool) -> bool:
     """Can there be anything of this *kind*, and can the cluster *about* speak for it?"""
     if about is not None and (kind is Kind.ARRIVAL) == (about.moved is not None):
         return False
-    return kind is Kind.ARRIVAL or _is_removing(memory, provider, now)
+    return kind is Kind.ARRIVAL or is_removing
 
 
 def _is_removing(memory: Memory, provider: str, now: float) -> bool:

@@ -10,7 +10,7 @@ from monitor.core.incidents import Cause
 from monitor.judge.claims import FEWEST_VICTIMS, REGION, Claim, Family, Suspicion
 from monitor.judge.clusters import SETTLE_H
 from monitor.judge.columns import probabilities
-from monitor.judge.losses import either, losses, reliefs
+from monitor.judge.losses import all_losses, reliefs
 from monitor.judge.memory import WINDOW_H, Memory
 from monitor.judge.table import (
     ARRIVAL,
@@ -127,11 +127,10 @@ def _ordinary(memory: Memory, claim: Claim, rows: Rows, removed_since: float | N
     table = memory.table
     coupled = claim.family is Family.PROVIDER or claim.cause is Cause.SENDER_AT_PROVIDER
     everywhere = probabilities(table.number(EVERYWHERE, rows)) if coupled else 0.0
-    loss = either(memory, rows, everywhere)
-    partial = either(memory, rows, everywhere, partial=True)
+    found = all_losses(memory, rows, everywhere)
+    loss, partial = found.wholly, found.partly
     sent, moved = table.number(SENT, rows), table.number(MOVED, rows)
-    on_arrival = losses(table.likelihood(ARRIVAL, rows), everywhere) > 0
-    later = ~np.isnan(moved) & ~on_arrival
+    later = ~np.isnan(moved) & ~found.on_arrival
     at = np.where(later, moved, sent)
     keep = np.ones(len(rows), dtype=bool)
     if removed_since is not None:
