@@ -116,6 +116,11 @@ class Baseline:
         guess = 1 / (1 + math.exp(logit(everyone) - logit(here) - logit(theirs)))
         return min(MOST_BAD, max(LEAST_BAD, self._shrunk(sender, provider, guess, SHRINK)))
 
+    def copies(self, sender: str, provider: str) -> float:
+        """How many effective copies of *sender* at *provider* have taught what is usual."""
+        share = self.shares.get((sender, provider))
+        return 0.0 if share is None else share.total
+
     @property
     def providers(self) -> int:
         """How many providers have been heard of."""

@@ -20,6 +20,7 @@ from monitor.judge.seeds import SeedHealth
 
 LEAST_LEARNT = 0.08  # of an unusual cluster: a true change of level is learnt in weeks
 LEAST_TYPICAL = 0.5  # of its weekday
+KNOWN = 10.0  # effective copies of a sender at a provider, from which on something is usual
 MEASURED_AGAIN_H = 36.0  # a broken seed is known after two losses: older mail is not among them
 FEWEST_TO_COMPARE = 3  # copies, before one of them can be told from the others
 
@@ -85,11 +86,19 @@ class Intake:
     health: SeedHealth = field(default_factory=SeedHealth)
     seen: Seen = field(default_factory=Seen)
 
-    def take(self, observation: Observation, explain: Callable[[Cluster], None]) -> News:
+    def take(
+        self,
+        observation: Observation,
+        explain: Callable[[Cluster], None],
+        *,
+        is_history: bool = False,
+    ) -> News:
         """Take in one observation, which is new.
 
         Args:
             explain: tells a cluster which incidents may have hit it.
+            is_history: it is only to be learnt from, so that the first mail of a sender at a
+                provider may be taken for usual, whatever became of it.
         """
         at = hours(observation.at)
         cluster = self._cluster(observation, at)
@@ -104,9 +113,12 @@ class Intake:
             explain(cluster)
         else:
             self.memory.looked(cluster)
+        copies = self.baseline.copies(cluster.sender, cluster.provider)
+        is_first = is_history and copies < KNOWN
         if change.decided:
-            self._learn(cluster, change.decided, explain)
-        if not was_judged and cluster.arrival is not None:
+            weight = 1.0 if is_first else self._normality(cluster)
+            self._learn(cluster, change.decided, explain, weight)
+        if not was_judged and cluster.arrival is not None and not is_first:
             self._learn_standing(cluster, cluster.arrival, at)
         return News(cluster, change.is_news, change.decided)
 
@@ -142,9 +154,12 @@ class Intake:
         return cluster
 
     def _learn(
-        self, cluster: Cluster, decided: tuple[str, ...], explain: Callable[[Cluster], None]
+        self,
+        cluster: Cluster,
+        decided: tuple[str, ...],
+        explain: Callable[[Cluster], None],
+        weight: float,
     ) -> None:
-        weight = self._normality(cluster)
         self._learn_usual(cluster, decided, weight)
         broken = self._learn_seeds(cluster, decided, weight)
         if broken:

@@ -61,7 +61,7 @@ class Judge:
             return []
         is_new_day = at // 24 > self._now // 24
         self._now = max(self._now, at)
-        news = self._intake.take(observation, self._explain_test)
+        news = self._intake.take(observation, self._explain_test, is_history=not asks)
         self._gauges.take(observation, self._now)
         gauged = self._ask_gauges(opens=asks)
         reporter = self._reporter()

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -15,7 +16,7 @@ from monitor.judge.judge import Judge
 from monitor.judge.levels import REMEMBERED, Levels
 from monitor.judge.lines import Lines
 from tests.judge.test_explain import facts
-from tests.judge.worlds import LINK, NAMES, Mail, Trouble, World, at, judged, senders
+from tests.judge.worlds import LINK, NAMES, START, Mail, Trouble, World, at, judged, senders
 
 PLACES = ("gmail", "outlook", "yahoo", "icloud")
 OTHER = {
@@ -165,3 +166,20 @@ def test_the_sentence_does_not_say_that_mail_is_lost() -> None:
         "Microsoft 365 lets mail through that it used to put in spam: 3 of 12 senders, since "
         "2026-03-02 18:20 UTC. Nothing that you changed. Gmail is as usual."
     )
+
+
+def test_a_history_of_mail_in_spam_is_learnt_as_usual() -> None:
+    """Nothing is asked of it, so that nothing can be missed by taking it for usual."""
+    seldom = [replace(sender, every=timedelta(hours=6)) for sender in senders(6)]
+    world = World(
+        senders=seldom,
+        providers=PLACES,
+        troubles=[Trouble(lambda _: True, Placement.SPAM, at(0), share=0.8)],
+        looks=(timedelta(minutes=32),),
+    )
+    judge = Judge()
+    told: list[IncidentEvent] = []
+    for seen in world.observations(at(24 * 12)):
+        told += judge.observe(seen, asks=seen.sent_at >= START + at(24 * 11))
+
+    assert [event.sentence for event in told] == []
