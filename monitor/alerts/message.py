@@ -8,6 +8,7 @@ from urllib.parse import quote
 from jinja2 import Environment
 
 from monitor.alerts import table, words
+from monitor.core.blamed import features_of
 from monitor.core.incidents import Direction, IncidentEvent, State
 from monitor.rendering import environment
 
@@ -26,17 +27,22 @@ class View:
     state: str
     is_probable: bool
     is_better: bool  # a filter that lets through more than usual
+    is_late: bool  # mail arrives, but late
+    is_part: bool  # closed because another incident contains it: `page` is that one's
+    is_pair: bool  # `what` names two features, and takes both
     has_spared: bool  # there are other senders, and their mail arrives
     provider: str
     sender: str
     esp: str
     what: str
+    region: str  # of the provider, if the incident is about its mailboxes there
     fate: str
     is_about_links: bool
     since: str
     earliest: str
-    at: str
+    until: str  # since when mail is as usual; "" if that is not known
     sentence: str
+    reason: str  # for this event
     rows: Sequence[table.Row]
     tests: Sequence[tuple[str, str]]  # name, link or ""
     page: str  # of the incident, or ""
@@ -75,6 +81,13 @@ def render(
     return words.plain(subject, MAX_SUBJECT), text.strip() + "\n", html
 
 
+def _until(event: IncidentEvent) -> str:
+    """Since when mail is as usual. What recovers is, whatever else is known of it."""
+    at = event.at if event.state is State.RECOVERING else None
+    known = event.until or at
+    return words.moment(known) if known else ""
+
+
 def _said(templates: Environment, part: str, view: View) -> list[str]:
     """Let mail/words.txt say one part, a sentence a line.
 
@@ -96,23 +109,29 @@ def _view(
     def said(text: str | None, longest: int = words.LONGEST) -> str:
         return words.guard(words.plain(text or "", longest), event.feature)
 
-    page = f"{base_url.rstrip('/')}/incidents/{quote(event.incident, safe='')}" if base_url else ""
+    told = quote(event.part_of or event.incident, safe="")
+    page = f"{base_url.rstrip('/')}/incidents/{told}" if base_url else ""
     return View(
         cause=str(event.cause),
         state=str(event.state),
         is_probable=event.state is State.SUSPECTED,
         is_better=event.direction is Direction.BETTER,
+        is_late=event.gauge is not None,
+        is_part=event.part_of is not None,
+        is_pair=len(features_of(event.feature)) > 1,
         has_spared=bool(event.evidence.spared),
         provider=said(names.get(event.provider or "", event.provider or "the provider")),
         sender=said(event.sender),
         esp=said(event.esp),
         what=words.what(event.feature),
+        region=words.region(event.feature),
         fate=words.LATE if event.gauge else words.fate(event.evidence.placements),
         is_about_links=words.is_about_links(event.feature),
         since=words.moment(event.start),
         earliest=words.moment(event.start_low) if event.start_low < event.start else "",
-        at=words.moment(event.at),
+        until=_until(event),
         sentence=said(event.sentence, 900),
+        reason=said(event.reason),
         rows=table.rows(event, names),
         tests=[(said(name), link) for name, link in tests[:MAX_TESTS]],
         page=page,

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from monitor.alerts.words import guard, plain
-from monitor.core.incidents import IncidentEvent, Tally
+from monitor.core.incidents import Direction, IncidentEvent, Tally
 from monitor.core.intervals import wilson
 
 MAX_CONTROLS = 10
+_WORSE = ("hit", "spared")
+_BETTER = ("whose mail fares better", "as usual")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,11 @@ def rows(event: IncidentEvent, names: Mapping[str, str]) -> list[Row]:
     """The hit, the spared, and the controls, each only if there is data for it."""
     evidence = event.evidence
     own = event.sender is not None and [t.name for t in evidence.hit] == [event.sender]
-    hit = "This sender" if own else _counted("sender", evidence.hit, "hit")
+    is_better = event.direction is Direction.BETTER
+    hit, spared = _BETTER if is_better else _WORSE
     made = [
-        _pooled(hit, evidence.hit),
-        _pooled(_counted("other sender", evidence.spared, "spared"), evidence.spared),
+        _pooled("This sender" if own else _counted("sender", evidence.hit, hit), evidence.hit),
+        _pooled(_counted("other sender", evidence.spared, spared), evidence.spared),
         *(_pooled(_control(t, event, names), [t]) for t in evidence.controls[:MAX_CONTROLS]),
     ]
     return [row for row in made if row is not None]

@@ -22,6 +22,7 @@ _FATES = {
     Placement.REMOVED: "is removed after delivery",
 }
 _LINKING = ("url", "track")
+_REGION = "region"
 
 
 def plain(text: str, longest: int = LONGEST) -> str:
@@ -59,6 +60,12 @@ def fate(placements: Mapping[str, int]) -> str:
     """What mostly becomes of the copies that are hit."""
     counts = [(n, word) for word, n in placements.items() if word in set(_FATES) and n > 0]
     return _FATES[Placement(max(counts)[1])] if counts else "does not reach the inbox"
+
+
+def region(feature: str | None) -> str:
+    """The region whose mailboxes are meant; "" if none is."""
+    named = [one.partition(":") for one in features_of(feature)]
+    return next((plain(value) for kind, _, value in named if kind == _REGION), "")
 
 
 def is_about_links(feature: str | None) -> bool:

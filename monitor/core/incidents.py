@@ -114,6 +114,8 @@ class IncidentEvent:
     tests: tuple[str, ...] = ()  # affected tests seen so far
     evidence: Evidence = Evidence()
     gauge: str | None = None  # mail is not lost, but late ("delay_h") or scored higher
+    until: datetime | None = None  # since when its mail is as usual, if it is over
+    part_of: str | None = None  # closed because this other incident contains it
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,11 @@ class Incident:
     @property
     def is_open(self) -> bool:
         return self.state is not State.CLOSED
+
+    @property
+    def was_confirmed(self) -> bool:
+        """Was it ever more than a suspicion?"""
+        return State.CONFIRMED in self.states
 
 
 def may_follow(before: State | None, after: State) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from monitor.core.incidents import Cause, State
-from monitor.judge import trend
+from monitor.judge import ends, trend
 from monitor.judge.attribute import left_open
 from monitor.judge.claims import Claim, Family, Suspicion
 from monitor.judge.clusters import Cluster
@@ -229,19 +229,19 @@ class Case:
         if lasts or self.score >= line.suspect - HYSTERESIS:
             return None
         if self.state is State.CONFIRMED and self.share >= CERTAIN:
-            over = Step(State.CLOSED, "The mail since then is fine.")
+            over = Step(State.CLOSED, "The mail since then is as usual.")
             return over if ending.evidence >= trend.MOST_GOOD else None
-        return Step(State.CLOSED, "Later results speak against it.")
+        return Step(State.CLOSED, ends.REFUTED)
 
     def _from_suspected(self, line: Line, ending: Turn, now: float) -> Step | None:
         if self.score >= line.confirm and self.is_sure:
             return Step(State.CONFIRMED, "The evidence is past the line.")
         if ending.evidence >= DROPPED_AT:
-            return Step(State.CLOSED, "Later mail of the same kind is fine.")
+            return Step(State.CLOSED, ends.FINE)
         if self.score < line.suspect - HYSTERESIS:
-            return Step(State.CLOSED, "Later results speak against it.")
+            return Step(State.CLOSED, ends.REFUTED)
         if now - self.opened > SUSPICION_H:
-            return Step(State.CLOSED, "It has not been borne out for three days.")
+            return Step(State.CLOSED, ends.LAPSED)
         return None
 
     def _from_confirmed(self, ending: Turn, now: float) -> Step | None:
@@ -251,14 +251,14 @@ class Case:
                 f"The latest {ending.campaigns} campaigns together say that it is over.",
             )
         if now - self.heard > FORGOTTEN_H:
-            return Step(State.CLOSED, "There has been no mail for a week to judge it by.")
+            return Step(State.CLOSED, ends.SILENT)
         return None
 
     def _from_recovering(
         self, line: Line, ending: Turn, relapsing: Turn, now: float
     ) -> Step | None:
         if relapsing.evidence >= RELAPSES_AT:
-            return Step(State.CONFIRMED, "Mail is being lost again.")
+            return Step(State.CONFIRMED, "It has come back.")
         healed = self.healed if self.healed is not None else now
         if ending.evidence >= CLOSES_AT and self.heard - healed >= CLOSES_AFTER_H:
             return Step(State.CLOSED, f"The {ending.campaigns} campaigns since then bear it out.")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from monitor.core.blamed import WHICH_MAIL, in_one
 from monitor.core.incidents import Cause, Evidence, State, Tally
@@ -12,6 +12,7 @@ from monitor.judge.claims import Claim
 LONGEST_NAME = 80
 MOST_NAMES = 3  # of providers that a sentence lists one by one
 NORMAL_EXCESS = 0.15  # by which a control may exceed its usual share and still be normal
+NEW_USUAL = timedelta(days=14)  # after which what is better is learnt, and so becomes usual
 
 # Where the mail goes: the doing of a provider, and what becomes of a sender's mail.
 _DOING = {
@@ -127,15 +128,16 @@ def senders(n: int) -> str:
     return "1 sender" if n == 1 else f"{n} senders"
 
 
-def _is_normal(tally: Tally) -> bool:
-    return tally.n > 0 and tally.bad / tally.n <= tally.expected + NORMAL_EXCESS
+def _is_normal(tally: Tally, *, is_better: bool = False) -> bool:
+    excess = tally.bad / tally.n - tally.expected if tally.n else 1.0
+    return excess <= NORMAL_EXCESS and not (is_better and excess < -NORMAL_EXCESS)
 
 
 def _normal_providers(facts: Facts) -> str:
     names = [
         facts.provider(t.name)
         for t in facts.evidence.controls
-        if _is_normal(t) and not t.name.startswith("without ")
+        if _is_normal(t, is_better=facts.claim.is_better) and not t.name.startswith("without ")
     ]
     if not names:
         return ""
@@ -247,16 +249,15 @@ def _recovery(facts: Facts) -> str:
     span = f"It lasted from {time(facts.since)} to {time(facts.until or facts.since)}"
     if facts.state is State.RECOVERING:
         return f"{subject} looks {_usual(facts)} again. {span} as far as we see; we go on watching."
-    whom = f"; {senders(facts.hit)} {_met(facts)}" if facts.hit else ""
+    if facts.claim.is_better and (facts.until or facts.since) - facts.since >= NEW_USUAL:
+        return f"{subject} is as usual: what is let through since {time(facts.since)} is usual now."
+    met = "fared better" if facts.claim.is_better else "hit"
+    whom = f"; {senders(facts.hit)} {met}" if facts.hit else ""
     return f"{subject} is {_usual(facts)} again. {span}{whom}."
 
 
 def _usual(facts: Facts) -> str:
     return "as usual" if facts.claim.is_better else "normal"
-
-
-def _met(facts: Facts) -> str:
-    return "fared better" if facts.claim.is_better else "hit"
 
 
 def _provider_mail(facts: Facts) -> str:

@@ -9,6 +9,7 @@ from monitor.core.placements import Placement
 from monitor.judge.cases import Case
 from monitor.judge.claims import Family
 from monitor.judge.clusters import WAYS_LOST, Cluster
+from monitor.judge.ends import lasted_until
 from monitor.judge.explain import Facts, sentence
 from monitor.judge.gauges.report import Risen
 from monitor.judge.gauges.told import GOING_ON, is_about_delay
@@ -30,12 +31,13 @@ class Reporter:
         case.sure = case.share
         evidence = tabulate(case, self.memory)
         covered = lasted(case).of(self.memory, self.memory.covered(case.claim))
+        until = None if case.part_of else lasted_until(case.healed, reason)
         facts = Facts(
             cause=case.cause,
             claim=case.claim,
             state=case.state,
             since=moment(case.start.first),
-            until=None if case.healed is None else moment(case.healed),
+            until=until,
             evidence=evidence,
             asked=self._asked(case, covered),
             places_hit=self._places(case, covered, only_bad=True),
@@ -67,6 +69,8 @@ class Reporter:
             spared=tuple(tally.name for tally in evidence.spared),
             tests=tuple(case.tests),
             evidence=replace(evidence, readings=risen.readings) if risen else evidence,
+            until=until,
+            part_of=case.part_of,
         )
 
     def _risen(self, case: Case) -> Risen | None:

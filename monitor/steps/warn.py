@@ -7,7 +7,6 @@ from sqlmodel import Session
 from monitor.core.clock import Clock
 from monitor.core.incidents import TOLD, Cause, IncidentEvent, State
 from monitor.store import alerts, incidents, jobs
-from monitor.store.columns import saved
 from monitor.store.tables import RouteRow
 from monitor.store.verdict_tables import AlertRow, IncidentEventRow
 
@@ -19,7 +18,7 @@ def warn(session: Session, *, event_id: int, alert_domain: str, clock: Clock) ->
     """Owe every route concerned one alert, and put its delivery; the caller commits."""
     row = session.get_one(IncidentEventRow, event_id)
     event = incidents.decode(row)
-    if event.state not in TOLD or event.cause in INTERNAL:
+    if event.state not in TOLD:
         return []
     owed = []
     for route in _concerned(session, event):
@@ -44,10 +43,15 @@ def warn(session: Session, *, event_id: int, alert_domain: str, clock: Clock) ->
 
 
 def _concerned(session: Session, event: IncidentEvent) -> Sequence[RouteRow]:
+    """Whom to tell. An end is told to all whom the beginning reached, and to nobody else.
+
+    Since then, the incident may have been named anew, with others as its victims.
+    """
+    if event.state is State.CLOSED:
+        return alerts.told_routes(session, event.incident)
+    if event.cause in INTERNAL:
+        return []
     senders = set(event.hit) | ({event.sender} if event.sender else set())
     if event.cause.blames_sender and event.sender:
         senders = {event.sender}
-    routes = alerts.routes(session, sorted(senders))
-    if event.state is State.CLOSED:  # good news only for whom the bad news reached
-        return [r for r in routes if alerts.was_told(session, event.incident, saved(r.id))]
-    return routes
+    return alerts.routes(session, sorted(senders))

@@ -75,16 +75,12 @@ def first_message_id(session: Session, incident: str, route_id: int) -> str:
     )
 
 
-def was_told(session: Session, incident: str, route_id: int) -> bool:
-    """Has any alert about this incident reached this route, for all that we know?"""
-    return (
-        session.exec(
-            select(AlertRow.id).where(
-                col(AlertRow.incident) == incident,
-                col(AlertRow.route_id) == route_id,
-                # One that was refused is not started any more; one in doubt is.
-                col(AlertRow.started_at).is_not(None),
-            )
-        ).first()
-        is not None
+def told_routes(session: Session, incident: str) -> list[RouteRow]:
+    """The routes that any alert about this incident has reached, for all that we know."""
+    told = select(AlertRow.route_id).where(
+        col(AlertRow.incident) == incident,
+        # One that was refused is not started any more; one in doubt is.
+        col(AlertRow.started_at).is_not(None),
     )
+    rows = select(RouteRow).where(col(RouteRow.id).in_(told)).order_by(col(RouteRow.id))
+    return list(session.exec(rows).all())

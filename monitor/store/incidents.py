@@ -23,7 +23,7 @@ from monitor.core.incidents import (
 from monitor.store.verdict_tables import IncidentEventRow
 
 _OWN_COLUMNS = {"incident", "at", "state", "cause", "provider", "feature", "sender", "sentence"}
-_TIMES = ("start", "start_low", "start_high")
+_TIMES = ("start", "start_low", "start_high", "until")
 
 
 def append(session: Session, event: IncidentEvent) -> IncidentEventRow:
@@ -111,14 +111,17 @@ def decode(row: IncidentEventRow) -> IncidentEvent:
         spared=tuple(body["spared"]),
         tests=tuple(body["tests"]),
         evidence=_evidence(body["evidence"]),
-        gauge=body.get("gauge"),  # rows of before gauges were read have none
+        gauge=body.get("gauge"),  # rows of before these were known have none
+        until=_moment(body["until"]) if body.get("until") else None,
+        part_of=body.get("part_of"),
     )
 
 
 def _body(event: IncidentEvent) -> dict[str, Any]:
     body = {k: v for k, v in asdict(event).items() if k not in _OWN_COLUMNS}
     for name in _TIMES:
-        body[name] = getattr(event, name).astimezone(UTC).isoformat()
+        at = getattr(event, name)
+        body[name] = at.astimezone(UTC).isoformat() if at else None
     body["posterior"] = {str(cause): share for cause, share in event.posterior.items()}
     return body
 

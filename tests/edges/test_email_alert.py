@@ -30,6 +30,7 @@ from monitor.rendering import data_dir
 
 NAMES = {"microsoft365": "Microsoft 365", "gmail": "Gmail"}
 START = datetime(2026, 3, 2, 9, 20, tzinfo=UTC)
+UNTIL = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 FEATURE = "url:lnk.example.net"
 
 
@@ -47,7 +48,7 @@ PROVIDER = IncidentEvent(
     start_high=START,
     posterior={Cause.PROVIDER_FEATURE: 0.98},
     sentence="Microsoft 365 is quarantining mail that links to LNK.example.net: 2 of 3 senders.",
-    reason="more mail",
+    reason="More mail says so.",
     provider="microsoft365",
     feature=FEATURE,
     hit=("a.example", "b.example"),
@@ -103,7 +104,7 @@ def first_sentence(event: IncidentEvent) -> str:
         (
             replace(PROVIDER, direction=Direction.BETTER, feature=None, cause=Cause.PROVIDER),
             (
-                "It is Microsoft 365, not you: since 2 March 2026, 09:20 UTC, it lets mail through"
+                "Nothing is wrong: since 2 March 2026, 09:20 UTC, Microsoft 365 lets mail through"
                 " that it used to hold back."
             ),
         ),
@@ -136,15 +137,15 @@ def first_sentence(event: IncidentEvent) -> str:
             ),
         ),
         (
-            replace(PROVIDER, state=State.RECOVERING),
+            replace(PROVIDER, state=State.RECOVERING, until=UNTIL),
             (
-                "Microsoft 365 delivers normally again since 2 March 2026, 14:10 UTC: mail that"
+                "Microsoft 365 delivers normally again since 2 March 2026, 12:00 UTC: mail that"
                 " links to lnk[.]example[.]net arrives."
             ),
         ),
         (
-            replace(SENDER, state=State.CLOSED),
-            "Your mail arrives normally again, as of 2 March 2026, 14:10 UTC.",
+            replace(SENDER, state=State.CLOSED, until=UNTIL),
+            "Your mail arrives normally again since 2 March 2026, 12:00 UTC.",
         ),
     ],
 )
@@ -179,6 +180,94 @@ def test_the_senders_own_trouble_is_not_to_be_waited_for() -> None:
     assert "Pause campaigns from northwind.example.org" in text
     assert "Do not wait for the provider" in text
     assert "DNS records" not in text
+
+
+DELAY = replace(PROVIDER, cause=Cause.PROVIDER, feature=None, gauge="delay_h", evidence=Evidence())
+MILDER = replace(PROVIDER, cause=Cause.PROVIDER, feature=None, direction=Direction.BETTER)
+
+
+def in_one_line(event: IncidentEvent) -> str:
+    return " ".join(write(event)[1].split())
+
+
+def test_a_filter_that_lets_mail_through_is_a_notice_that_asks_for_nothing() -> None:
+    subject, text, _ = write(MILDER)
+
+    assert subject.startswith("For your information: Microsoft 365 lets more mail through")
+    assert "- Nothing. It is nothing that you changed" in text
+    assert "Hold" not in text
+    assert "- 2 senders whose mail fares better: 37 of 40 (92 %)" in text
+    assert "- 1 other sender as usual: 1 of 20" in text
+
+
+def test_the_end_of_a_milder_filter_is_no_recovery() -> None:
+    subject, text, _ = write(replace(MILDER, state=State.CLOSED, until=UNTIL))
+
+    assert subject == "Microsoft 365 treats mail as usual again"
+    assert "Nothing needs to be done" in text
+    assert "held" not in text
+
+
+def test_mail_that_is_late_is_not_to_be_sent_again() -> None:
+    subject, text, _ = write(DELAY)
+
+    assert subject == "Microsoft 365, not you: mail arrives late"
+    assert "Send what must be read at a certain hour earlier" in text
+    assert "Do not send again what has not arrived" in text
+    assert "held back" not in text
+
+
+def test_the_end_of_a_delay_says_that_mail_is_in_time() -> None:
+    assert first_sentence(replace(DELAY, state=State.CLOSED, until=UNTIL)) == (
+        "Microsoft 365 delivers in time again since 2 March 2026, 12:00 UTC."
+    )
+    through = replace(DELAY, cause=Cause.ESP, provider=None, state=State.CLOSED, until=UNTIL)
+    assert write(through)[0] == "Mail arrives in time again"
+
+
+def test_what_becomes_part_of_another_incident_is_not_said_to_be_over() -> None:
+    part = replace(DELAY, gauge=None, state=State.CLOSED, part_of="m365-delay-1", until=UNTIL)
+    subject, text, _ = write(part)
+
+    assert subject == "Not over at Microsoft 365: another incident tells of it now"
+    assert "again since" not in text
+    assert "Keep holding what you hold" in text
+    assert "https://watch.example/incidents/m365-delay-1" in text
+
+
+def test_a_sender_is_told_when_it_turns_out_not_to_be_its_mail_alone() -> None:
+    subject, text, _ = write(replace(SENDER, state=State.CLOSED, part_of="m365-1"))
+
+    assert subject == "Not your mail alone: others are hit as well"
+    assert "holds no longer: see the other incident" in " ".join(text.split())
+    assert "arrives normally" not in text
+
+
+@pytest.mark.parametrize("event", [PROVIDER, SENDER, DELAY, MILDER])
+def test_what_ends_unseen_is_not_said_to_be_normal_again(event: IncidentEvent) -> None:
+    reason = "There has been no mail for a week to judge it by."
+    told = replace(event, state=State.CLOSED, reason=reason)
+
+    assert f"We see no more of it{'' if event is SENDER else ' at Microsoft 365'}, and" in (
+        in_one_line(told)
+    )
+    assert reason in in_one_line(told)
+    for part in write(told)[:2]:
+        assert "again since" not in part
+        assert "normally" not in part
+
+
+def test_of_a_pair_it_is_said_that_it_takes_both() -> None:
+    subject, text, _ = write(replace(PROVIDER, feature=f"esp:acme+{FEATURE}"))
+
+    assert "sent through acme that links to lnk[.]example[.]net is quarantined" in subject
+    assert "- It takes both: mail with only one of the two arrives." in text
+
+
+def test_a_region_is_a_place_and_not_part_of_the_mail() -> None:
+    text = in_one_line(replace(PROVIDER, feature="region:eu"))
+
+    assert "- Hold mail for mailboxes of Microsoft 365 in eu; send all other mail" in text
 
 
 @pytest.mark.parametrize("state", list(State))

@@ -1,10 +1,12 @@
 """Sentences say what the facts say: whose doing, which mail, how many, since when."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.core.incidents import Cause, Evidence, State, Tally
+from monitor.core.incidents import Cause, Direction, Evidence, State, Tally
+from monitor.judge import ends
 from monitor.judge.claims import Claim
 from monitor.judge.explain import Facts, plain, sentence, what
 
@@ -160,6 +162,36 @@ def test_every_claim_and_state_has_its_sentence(
     claim: Claim, state: State, until: datetime | None, words: str
 ) -> None:
     assert words in sentence(facts(claim, state=state, until=until))
+
+
+MILDER = Claim(Cause.PROVIDER, "microsoft365", direction=Direction.BETTER)
+
+
+def test_elsewhere_is_as_usual_only_where_mail_fares_neither_worse_nor_better() -> None:
+    """Of a filter that lets mail through: another that does so too is not as usual."""
+    usual = Tally("gmail", n=20, bad=11, n_eff=9.0, low=0.3, high=0.8, expected=0.6)
+    better = replace(usual, name="yahoo", bad=1)
+    evidence = Evidence(hit=(tally("a"),), controls=(usual, better))
+
+    told = sentence(facts(MILDER, evidence=evidence))
+
+    assert told.endswith("Nothing that you changed. Gmail is as usual.")
+
+
+def test_what_a_filter_lets_through_for_weeks_is_usual_and_has_not_ended() -> None:
+    later = SINCE + timedelta(days=15)
+    told = sentence(facts(MILDER, state=State.CLOSED, until=later))
+
+    assert told == (
+        "Mail at Microsoft 365 is as usual: what is let through since 2026-03-02 18:20 UTC is "
+        "usual now."
+    )
+
+
+@pytest.mark.parametrize("reason", [ends.FINE, ends.LAPSED, ends.REFUTED, ends.SILENT])
+def test_what_is_given_up_is_not_said_to_have_lasted_until_anything(reason: str) -> None:
+    assert ends.lasted_until(3.0, reason) is None
+    assert ends.lasted_until(3.0, "It has not come back for twelve hours.") is not None
 
 
 def test_what_cannot_be_told_is_said() -> None:

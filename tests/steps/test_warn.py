@@ -1,6 +1,6 @@
 """Who is told of what, and once."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from sqlmodel import Session, select
@@ -118,6 +118,19 @@ def test_the_end_is_told_to_those_who_heard_of_the_beginning(world: World) -> No
     everybody = ("news.example.org", "calm.example.org")
     owed = happens(world, event(world.clock.now(), state=State.CLOSED, hit=everybody))
     assert len(owed) == 1
+
+
+def test_the_end_is_told_although_the_incident_was_named_anew_since(world: World) -> None:
+    """Its victims are others by then, or it cannot be told any more whose fault it was."""
+    add_stranger(world)
+    (opened,) = happens(world, event(world.clock.now()))
+    deliver(world, opened, Channel())
+    left_open = event(world.clock.now(), cause=Cause.INSUFFICIENT, hit=("calm.example.org",))
+    assert happens(world, left_open) == []
+    channel = Channel()
+    for owed in happens(world, replace(left_open, state=State.CLOSED)):
+        deliver(world, owed, channel)
+    assert [alert.to for alert in channel.told] == ["team@news.example.org"]
 
 
 def test_nobody_hears_of_the_end_of_what_they_never_heard_of(world: World) -> None:

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from statistics import median
 
 from monitor.core.incidents import Evidence, IncidentEvent, Reading
+from monitor.judge.ends import lasted_until
 from monitor.judge.gauges.kinds import KINDS
 from monitor.judge.gauges.recent import Row
 from monitor.judge.gauges.told import GaugeCase
@@ -26,6 +28,7 @@ class GaugeReporter:
         case.told, case.said = len(case.hit), now
         case.sure = case.posterior.get(case.cause, 0.0)
         readings = self.readings(told, sheets)
+        until = lasted_until(case.healed, reason)
         hit = set(case.hit)
         spared = [r.name for r in readings if not (r.is_control or r.name in hit)]
         return IncidentEvent(
@@ -37,7 +40,7 @@ class GaugeReporter:
             start_low=moment(case.start.low),
             start_high=moment(case.start.high),
             posterior=dict(case.posterior),
-            sentence=sentence(self.facts(told, readings)),
+            sentence=sentence(self.facts(told, readings, until)),
             reason=reason,
             provider=claim.provider,
             sender=claim.sender,
@@ -47,9 +50,12 @@ class GaugeReporter:
             tests=tuple(case.tests),
             evidence=Evidence(readings=readings),
             gauge=told.gauge,
+            until=until,
         )
 
-    def facts(self, told: GaugeCase, readings: Sequence[Reading]) -> GaugeFacts:
+    def facts(
+        self, told: GaugeCase, readings: Sequence[Reading], until: datetime | None = None
+    ) -> GaugeFacts:
         case = told.case
         senders = {r.name for r in readings if not r.is_control}
         hit = [r for r in readings if r.is_hit] or [Reading("", told.gauge, 0, 0.0, 0.0)]
@@ -59,7 +65,7 @@ class GaugeReporter:
             claim=case.claim,
             state=case.state,
             since=moment(case.start.first),
-            until=None if case.healed is None else moment(case.healed),
+            until=until,
             hit=len(case.hit),
             asked=len(senders | set(case.hit)),
             usual=median(r.usual for r in hit),
