@@ -56,6 +56,8 @@ BLIND_H = 4.0  # how long we look back for providers that cannot be read
 BLIND_TESTS = 3  # the newest of each provider, which must all be unknown
 BLIND_BY_CHANCE, BLIND_BY_CAUSE = 0.02, 0.95
 
+_DAYS = np.log(np.diff(SPANS, prepend=0.0) / 24)  # from one start to the next
+
 SAME_WAY = 0.9  # of a cause's losses; a cause loses mail in one way as long as it lasts
 # How mail is lost, by cause: spam, quarantine, missing, rejected. Rough figures, but what is
 # usual is learnt. A sender has one vote, and none is worth more than 3 nats.
@@ -150,8 +152,9 @@ class _Table:
         """What speaks for no common cause: campaigns die by themselves, or all of a sender's."""
         losses = np.asarray(np.bincount(self.campaign, self.loss), dtype=float)
         dies = np.logaddexp(math.log(FAILS_EVERYWHERE) + losses, math.log1p(-FAILS_EVERYWHERE))
+        hit = np.logaddexp(math.log(HIT) + losses, math.log1p(-HIT))
         collapsed = np.log(COLLAPSES_PER_DAY * SPANS / 24)[:, None] + self._per_window(losses)
-        return _Without(losses, dies, np.logaddexp(self._per_window(dies), collapsed))
+        return _Without(dies, hit, np.logaddexp(self._per_window(dies), collapsed))
 
     def score(self, claim: Claim, without: "_Without") -> tuple[float, float]:
         """Log likelihood ratio of *claim*, with its exposure, over its unknown start.
@@ -159,24 +162,19 @@ class _Table:
         Also the hours since the likeliest start, or more.
         """
         having = self._having(claim)
-        hit = np.logaddexp(math.log(HIT) + without.losses, math.log1p(-HIT))
-        bare = self._per_window(np.where(having, hit, without.dies)) - without.sums
-        has_mail = self._per_window(having.astype(float)) > 0
-        days = np.diff(SPANS, prepend=0.0) / 24  # between one start and the next
-        votes = self._votes(having)
-        found = [
-            math.log(often) + self._units(bare + votes[way], has_mail)
-            for way, often in enumerate(WAYS[claim.cause])
-        ]
-        scores = np.log(days) + np.logaddexp.reduce(found)
+        bare = self._per_window(np.where(having, without.hit, without.dies)) - without.sums
+        has_mail = self._per_window(having) > 0
+        units = self._units(bare + self._votes(having), has_mail)
+        often = np.log(WAYS[claim.cause])
+        scores = _DAYS + np.logaddexp.reduce(often[:, None] + units)
         return log_add(*scores.tolist()), float(SPANS[scores.argmax()])
 
     @staticmethod
     def _units(gains: Floats, has_mail: Mask) -> Floats:
-        """For each window: what all senders say, if enough of them say anything."""
+        """Ways x windows: what all senders say, if enough of them say anything."""
         units = np.where(has_mail, np.logaddexp(np.log(HIT) + gains, np.log1p(-HIT)), 0.0)
-        enough = ((gains > GAINS) & has_mail).sum(axis=1) >= SENDERS
-        return np.where(enough, units.sum(axis=1), -np.inf)
+        enough = np.count_nonzero((gains > GAINS) & has_mail, axis=2) >= SENDERS
+        return np.where(enough, units.sum(axis=2), -np.inf)
 
     def _having(self, claim: Claim) -> Mask:
         """Which campaigns carry what the claim is about?"""
@@ -185,16 +183,17 @@ class _Table:
         having = self.memory.table.having([claim.wanted], self.rows)[0]
         return np.bincount(self.campaign, having) > 0
 
-    def _votes(self, having: Mask) -> list[Floats]:
-        """Window x sender: what the ways of the losses say, if the cause loses mail in each."""
+    def _votes(self, having: Mask) -> Floats:
+        """Ways x windows x senders: what the losses say, if the cause loses mail in each way."""
         at = np.flatnonzero(having[self.campaign] & (self.way >= 0) & (self.loss > 0))
         campaign, way = self.campaign[at], self.way[at]
         voting = np.bincount(campaign, minlength=len(self.sender))
         votes = np.maximum(1.0, self._per_window(voting))
-        return [
-            self._per_window(np.bincount(campaign, ratios[way], len(self.sender))) / votes
+        given = [
+            self._per_window(np.bincount(campaign, ratios[way], len(self.sender)))
             for ratios in _ratios(self.usual)
         ]
+        return np.stack(given) / votes
 
     def _per_window(self, values: NDArray[Any]) -> Floats:
         """Window x sender: sums over campaigns."""
@@ -206,13 +205,13 @@ class _Table:
 
 @dataclass(frozen=True, slots=True)
 class _Without:
-    """Of each campaign its losses and their log likelihood if it may die by itself.
+    """Of each campaign the log likelihood ratio if it may die by itself, and if it is hit.
 
-    And the sums of that over windows and senders, all of whose campaigns may die.
+    And the sums of the former over windows and senders, all of whose campaigns may die.
     """
 
-    losses: Floats
     dies: Floats
+    hit: Floats
     sums: Floats
 
 
