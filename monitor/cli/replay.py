@@ -38,9 +38,17 @@ def replay(observations: Path, out: Path, rate: float, explain: bool, strict: bo
     input or output. The same input always gives the same output. docs/replay.md has the
     format. Exit status 1 if lines could not be read.
     """
+    if not rate > 0:  # not a number is in no range, and in each of click's
+        raise BadInputError(
+            "--false-alarms-per-year", str(rate), "is no number", remedy="Name one above 0."
+        )
     bad = 0
     with ExitStack() as files:
         source = _opened(files, observations, "rb", sys.stdin.buffer)
+        if out.exists() and observations.exists() and out.samefile(observations):
+            raise BadInputError(
+                "--out", str(out), "is the file that is read", remedy="Name another one."
+            )
         target = _opened(files, out, "wb", sys.stdout.buffer)
         playing = Replay(Judge(false_alarms_per_year=rate))
         for number, line in _lines(source):

@@ -3,16 +3,13 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from monitor.judge.fields import RecordError, shown
 from monitor.judge.gauges.kinds import DELAY, KINDS
 
 LARGEST = 10_000.0  # hours of delay, or points: what is more is a mistake
 SCORES = KINDS.keys() - {DELAY}
 
 Readings = Mapping[str, Mapping[str, float]]  # by gauge and seed
-
-
-class RecordError(ValueError):
-    """A record that cannot be understood: which field, and what is wrong with it."""
 
 
 def read(
@@ -44,7 +41,7 @@ def read(
         for number, value in values.items():
             seed = name_of(number)
             if seed not in seeds:
-                raise RecordError(f"delay, scores: {str(number)[:40]!r} is no seed of this check")
+                raise RecordError(f"delay, scores: {shown(number)} is no seed of this check")
             known[seed] = _figure(value, gauge)
     return found
 
@@ -53,4 +50,4 @@ def _figure(value: object, gauge: str) -> float:
     least = 0.0 if gauge == DELAY else -LARGEST
     if isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= LARGEST:
         return float(value)
-    raise RecordError(f"delay, scores: {str(value)[:40]!r} is no {gauge}")
+    raise RecordError(f"delay, scores: {shown(value)} is no {gauge}")

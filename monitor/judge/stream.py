@@ -5,7 +5,7 @@ records in, `incident` records out; times are hours as numbers, or RFC 3339 text
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,16 +14,21 @@ from monitor.core.incidents import IncidentEvent, State
 from monitor.core.observations import Observation
 from monitor.core.placements import Placement
 from monitor.judge import readings
+from monitor.judge.fields import RecordError as RecordError  # noqa: PLC0414 - for readers of streams
+from monitor.judge.fields import group_in, list_in, look_in, shown, text_in
 from monitor.judge.judge import Judge
-from monitor.judge.readings import RecordError as RecordError  # noqa: PLC0414 - for readers of streams
 from monitor.judge.written import written
 
 ZERO = datetime(2001, 1, 1, tzinfo=UTC)  # hour 0 of a stream in hours, a Monday as the stream's is
 LATEST_H = 1e6  # hours from then; what is later is no time
 KEPT_H = 168.0  # a campaign is forgotten so long after it was sent
 MOST_SEEDS = 10_000
+MOST_FEATURES = 1000  # of a campaign
+MOST_CAMPAIGNS = 50_000  # of which no check tells that a week has passed
 _HOUR = timedelta(hours=1)
 _ORDINARY = {p.value: p for p in Placement if p is not Placement.PENDING}
+_NOT_THERE = {Placement.MISSING, Placement.REJECTED, Placement.UNKNOWN, None}
+_NOT_BEGUN = {State.RECOVERING, State.CLOSED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,7 @@ class _Campaign:
     features: frozenset[str]
     copies: dict[str, _Copies] = field(default_factory=dict)  # by provider
     gauges: dict[str, readings.Readings] = field(default_factory=dict)  # by provider
+    looks: dict[str, tuple[int, float]] = field(default_factory=dict)  # the last, and its hour
 
 
 @dataclass(slots=True)
@@ -55,7 +61,7 @@ class Stream:
     _now_h: float = -LATEST_H
 
     def take(self, record: Mapping[str, Any]) -> Observation | None:
-        """Return the observation that *record* makes; None for a world or a campaign.
+        """Return the observation that *record* makes; None for all else, and for what was told.
 
         Raises:
             RecordError: the record cannot be understood. Nothing has been changed.
@@ -68,41 +74,49 @@ class Stream:
         elif kind == "check":
             return self._check(record)
         else:
-            raise RecordError(f"type: {str(kind)[:40]!r} is not world, campaign or check")
+            raise RecordError(f"type: {shown(kind)} is not world, campaign or check")
         return None
 
     def _world(self, record: Mapping[str, Any]) -> None:
         seeds: dict[str, list[str]] = {
-            _text(p, "providers"): [] for p in _list(record, "providers")
+            text_in(p, "providers"): [] for p in list_in(record, "providers")
         }
         groups = {}
-        for box in _list(record, "mailboxes"):
-            if not isinstance(box, dict) or _text(box.get("p"), "p") not in seeds:
+        for box in list_in(record, "mailboxes"):
+            if not isinstance(box, dict) or text_in(box.get("p"), "p") not in seeds:
                 raise RecordError("mailboxes: one of them belongs to no provider of this world")
-            name = _text(box.get("m"), "m")
+            name = text_in(box.get("m"), "m")
             seeds[box["p"]].append(name)
-            groups[name] = str(box.get("group") or "")
+            groups[name] = group_in(box.get("group"))
         start = record.get("evaluate_from")
         self.counts_from_h = -LATEST_H if start is None else self._hours(start, "evaluate_from")
         self._seeds, self._groups = seeds, groups
 
     def _campaign(self, record: Mapping[str, Any]) -> None:
-        name = _text(record.get("c"), "c")
-        features = frozenset(_text(f, "feat") for f in _list(record, "feat"))
+        name = text_in(record.get("c"), "c")
+        features = frozenset(text_in(f, "feat") for f in list_in(record, "feat"))
+        if len(features) > MOST_FEATURES:
+            raise RecordError(f"feat: more than {MOST_FEATURES}")
         sent_h = self._hours(record.get("t"), "t")
-        sender = _text(record.get("s"), "s")
-        self._campaigns[name] = _Campaign(sent_h, sender, features)
+        sender = text_in(record.get("s"), "s")
+        known = self._campaigns.get(name)
+        if known is None:
+            self._campaigns[name] = _Campaign(sent_h, sender, features)
+            if len(self._campaigns) > MOST_CAMPAIGNS:
+                self._campaigns.popitem(last=False)
+        elif (known.sent_h, known.sender, known.features) != (sent_h, sender, features):
+            raise RecordError(f"c: {shown(name)} was told before, and otherwise")
 
-    def _check(self, record: Mapping[str, Any]) -> Observation:
-        campaign = self._campaigns.get(_text(record.get("c"), "c"))
+    def _check(self, record: Mapping[str, Any]) -> Observation | None:
+        campaign = self._campaigns.get(text_in(record.get("c"), "c"))
         if campaign is None:
-            raise RecordError(f"c: {record['c'][:40]!r} is a campaign that no line before has told")
+            raise RecordError(f"c: {shown(record['c'])} is a campaign that no line before has told")
         at_h = self._hours(record.get("t"), "t")
         if at_h < self._now_h:
             raise RecordError(f"t: {record['t']} comes after a later check")
-        provider, look = _text(record.get("p"), "p"), record.get("chk", 0)
-        if not isinstance(look, int) or not 0 <= look < 1000:
-            raise RecordError("chk: is not the number of a check")
+        provider, look = text_in(record.get("p"), "p"), look_in(record)
+        if look and "seeds" not in record and provider not in campaign.copies:
+            raise RecordError(f"chk: {look} comes before a check that tells the seeds")
 
         def name_of(number: object) -> str:
             return self._seed(provider, number)
@@ -112,13 +126,15 @@ class Stream:
         gauges = readings.read(
             record, campaign.gauges.get(provider, {}), copies.placements, name_of
         )
-        campaign.copies[provider] = copies
+        if _is_again(campaign.looks.get(provider), look, at_h):
+            return None
+        campaign.copies[provider], campaign.looks[provider] = copies, (look, at_h)
         if gauges:
             campaign.gauges[provider] = gauges
         self._now_h = at_h
         self._forget()
         return Observation(
-            id=f"{record['c']}:{provider}:{look}",
+            id=f"{record['c']}:{provider.replace(':', '%3A')}:{look}",  # no two are alike
             at=ZERO + at_h * _HOUR,
             sent_at=ZERO + campaign.sent_h * _HOUR,
             test=record["c"],
@@ -147,21 +163,24 @@ class Stream:
         before: Mapping[str, Placement],
         look: int,
     ) -> dict[str, Placement]:
-        if look == 0 or "seeds" in record:
-            seeds = _list(record, "seeds")
+        is_whole = look == 0 or "seeds" in record
+        if record.get("chg" if is_whole else "bad"):
+            raise RecordError("bad goes with seeds, chg with a later check without them")
+        if is_whole:
+            seeds = list_in(record, "seeds")
             if len(seeds) > MOST_SEEDS:
                 raise RecordError(f"seeds: more than {MOST_SEEDS}")
             found = dict.fromkeys((self._seed(provider, s) for s in seeds), Placement.INBOX)
         else:
             found = {}
-        moved = record.get("bad" if look == 0 or "seeds" in record else "chg") or {}
+        moved = record.get("bad" if is_whole else "chg") or {}
         if not isinstance(moved, dict):
             raise RecordError("bad, chg: is not an object of seed and placement")
         for number, word in moved.items():
             seed = self._seed(provider, number)
             if seed not in found and seed not in before:
-                raise RecordError(f"bad, chg: {str(number)[:40]!r} is no seed of this check")
-            found[seed] = _placement(word, was_there=seed in before)
+                raise RecordError(f"bad, chg: {shown(number)} is no seed of this check")
+            found[seed] = _placement(word, was_there=before.get(seed) not in _NOT_THERE)
         return found
 
     def _seed(self, provider: str, number: object) -> str:
@@ -169,25 +188,30 @@ class Stream:
         known = self._seeds.get(provider, [])
         if type(number) is int and 0 <= number < len(known):
             return known[number]
-        if (isinstance(number, str) and not number.isascii()) or isinstance(number, bool):
+        if isinstance(number, bool) or (isinstance(number, int) and number < 0):
             raise RecordError("seeds: is neither a number nor a name")
-        if isinstance(number, int) or (isinstance(number, str) and number.isdigit()):
-            at = int(number) if len(str(number)) < 9 else len(known)
-            return known[at] if 0 <= at < len(known) else f"{provider}-{at:02d}"
-        return _text(number, "seeds")
+        word = str(number) if isinstance(number, int) else text_in(number, "seeds")
+        if not (word.isascii() and word.isdigit()):
+            return word
+        at = int(word) if len(word) < 9 else len(known)
+        if at < len(known):
+            return known[at]
+        return word if word in known else f"{provider}-{word[:300]:0>2}"
 
     def _hours(self, value: object, name: str) -> float:
         if isinstance(value, int | float) and not isinstance(value, bool):
             if not abs(value) < LATEST_H:
-                raise RecordError(f"{name}: {value} is no time")
+                raise RecordError(f"{name}: {str(value)[:40]} is no time")
             self.is_in_hours = True
             return float(value)
         try:
             moment = datetime.fromisoformat(value if isinstance(value, str) else "")
             moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
             told = (moment - ZERO) / _HOUR
+            if not abs(told) < LATEST_H:
+                raise ValueError
         except (ValueError, OverflowError):
-            raise RecordError(f"{name}: {str(value)[:40]!r} is no time") from None
+            raise RecordError(f"{name}: {shown(value)} is no time") from None
         self.is_in_hours = False
         return told
 
@@ -215,6 +239,22 @@ class Stream:
         return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def _is_again(last: tuple[int, float] | None, look: int, at_h: float) -> bool:
+    """Has the very check been told? What should have come before the *last* is a RecordError."""
+    if last is None or look > last[0]:
+        return False
+    if (look, at_h) != last:
+        raise RecordError(f"chk: {look} comes after check {last[0]} of this campaign there")
+    return True
+
+
+def _placement(word: object, *, was_there: bool) -> Placement:
+    found = _ORDINARY.get(word) if isinstance(word, str) else None
+    if found is None:
+        raise RecordError(f"bad, chg: {shown(word)} is no placement")
+    return Placement.REMOVED if was_there and found is Placement.MISSING else found
+
+
 @dataclass(slots=True)
 class Replay:
     """Runs a stream through a judge of its own."""
@@ -222,6 +262,7 @@ class Replay:
     judge: Judge
     stream: Stream = field(default_factory=Stream)
     _history: set[str] = field(default_factory=set)  # incidents confirmed before counting began
+    _begun: set[str] = field(default_factory=set)  # open incidents of which an event was told
 
     def take(self, record: Mapping[str, Any], *, explain: bool = False) -> list[dict[str, Any]]:
         """Return the incident records that follow from *record*, in order.
@@ -238,29 +279,19 @@ class Replay:
         return [written(event, record["t"], time, explain=explain) for event in told]
 
     def _is_told(self, event: IncidentEvent) -> bool:
-        """An incident that history had confirmed already is no alarm of the time that counts."""
-        if self.stream.counts:
-            return event.incident not in self._history
-        if event.state is State.CONFIRMED:
-            self._history.add(event.incident)
-        return False
+        """An incident that history had confirmed already is no alarm of the time that counts.
 
-
-def _placement(word: object, *, was_there: bool) -> Placement:
-    found = _ORDINARY.get(word) if isinstance(word, str) else None
-    if found is None:
-        raise RecordError(f"bad, chg: {str(word)[:40]!r} is no placement")
-    return Placement.REMOVED if was_there and found is Placement.MISSING else found
-
-
-def _list(record: Mapping[str, Any], name: str) -> Sequence[Any]:
-    value = record.get(name)
-    if not isinstance(value, list):
-        raise RecordError(f"{name}: is missing or no list")
-    return value
-
-
-def _text(value: object, name: str) -> str:
-    if not isinstance(value, str) or not value or len(value) > 300:
-        raise RecordError(f"{name}: {str(value)[:40]!r} is no name")
-    return value
+        A suspicion of history that only ends in it is none either: no story begins with its end.
+        """
+        name = event.incident
+        if not self.stream.counts:
+            if event.state is State.CONFIRMED:
+                self._history.add(name)
+            return False
+        if name in self._history or (event.state in _NOT_BEGUN and name not in self._begun):
+            return False
+        if event.state is State.CLOSED:
+            self._begun.remove(name)
+        else:
+            self._begun.add(name)
+        return True

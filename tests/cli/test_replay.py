@@ -65,3 +65,21 @@ def test_a_file_that_is_not_there_is_said_so(tmp_path: Path) -> None:
 
     assert done.exit_code == 2
     assert "cannot be opened" in done.stderr
+
+
+def test_the_file_that_is_read_is_never_written(tmp_path: Path) -> None:
+    source = lines(tmp_path, 1)
+    before = source.read_bytes()
+
+    done = replay(source, "--out", source)
+
+    assert done.exit_code == 2
+    assert "is the file that is read. Name another one." in done.stderr
+    assert source.read_bytes() == before
+
+
+def test_a_rate_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    done = replay(lines(tmp_path, 1), "--false-alarms-per-year", "nan")
+
+    assert done.exit_code == 2
+    assert "--false-alarms-per-year: 'nan' is no number. Name one above 0." in done.stderr
