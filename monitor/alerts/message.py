@@ -116,7 +116,7 @@ def _view(
         state=str(event.state),
         is_probable=event.state is State.SUSPECTED,
         is_better=event.direction is Direction.BETTER,
-        is_late=event.gauge is not None,
+        is_late=event.is_late,
         is_part=event.part_of is not None,
         is_pair=len(features_of(event.feature)) > 1,
         has_spared=bool(event.evidence.spared),

@@ -39,6 +39,8 @@ class Direction(StrEnum):
     BETTER = "better"  # a filter that stops filtering is an incident too
 
 
+DELAY = "delay_h"  # the gauge of mail that is late
+
 # A suspicion is shown, not told: it may pass. Recovering is shown too; people are told
 # once it is over, so that nobody is told twice by an incident that comes back.
 TOLD = frozenset({State.CONFIRMED, State.CLOSED})
@@ -116,6 +118,16 @@ class IncidentEvent:
     gauge: str | None = None  # mail is not lost, but late ("delay_h") or scored higher
     until: datetime | None = None  # since when its mail is as usual, if it is over
     part_of: str | None = None  # closed because this other incident contains it
+
+    @property
+    def is_late(self) -> bool:
+        """Is it about mail that arrives, but late?"""
+        return self.gauge == DELAY
+
+    @property
+    def is_foreboding(self) -> bool:
+        """Is it about a filter's scores? They tell of mail that still arrives."""
+        return self.gauge is not None and not self.is_late
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,8 @@ def _incident(incident: Incident) -> dict[str, Any]:
         "provider": latest.provider,
         "feature": latest.feature,
         "sender": latest.sender,
+        "direction": latest.direction,
+        "gauge": latest.gauge,
         "opened_at": incident.opened_at.isoformat(),
         "closed_at": incident.closed_at.isoformat() if incident.closed_at else None,
         "states": list(incident.states),

@@ -11,17 +11,19 @@ from werkzeug.exceptions import HTTPException
 from monitor import rendering
 from monitor.core.placements import Placement
 from monitor.web import health, inbound, incidents, overview, tests
+from monitor.web.advice import advice
 from monitor.web.charts import bar, bar_told, chart_table, spark
 from monitor.web.filters import FILTERS
 from monitor.web.parts import KEY, Parts, parts
 from monitor.web.shares import ProviderState
 from monitor.web.verdict import (
-    advice,
     confidence,
     fault,
     feature_words,
     likeliest,
     placements_told,
+    stage,
+    whom,
 )
 
 # Nothing from outside this machine is ever loaded; `connect-src` lets a page ask for
@@ -67,6 +69,8 @@ _WORDS = {
     "spark": lambda view: spark(view.chart, view.name),
     "confidence": confidence,
     "fault": fault,
+    "stage": stage,
+    "whom": whom,
     "feature_words": feature_words,
 }
 

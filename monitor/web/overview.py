@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from flask import Blueprint, render_template, request
 from sqlmodel import Session
 
-from monitor.core.incidents import Cause, Incident
+from monitor.core.incidents import Cause, Incident, State
 from monitor.store import pages as counted
 from monitor.store.pages_incidents import alerts, relevant, sender_names
 from monitor.store.pages_seeds import seed_health
@@ -28,6 +28,7 @@ pages = Blueprint("overview", __name__)
 _RECENT = timedelta(days=14)
 _SHOWN = 6
 _ALERTS = 60
+_CERTAIN = frozenset({State.CONFIRMED, State.RECOVERING})
 
 
 @pages.get("/")
@@ -66,7 +67,8 @@ def _troubled_senders(session: Session, incidents: list[Incident]) -> list[str]:
     keys = [
         i.latest.sender
         for i in incidents
-        if i.is_open and i.latest.cause is Cause.SENDER and i.latest.sender
+        if i.state in _CERTAIN and i.latest.gauge is None
+        if i.latest.cause is Cause.SENDER and i.latest.sender
     ]
     names = sender_names(session, keys)
     return [names[key].name if key in names else key for key in keys]

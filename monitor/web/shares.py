@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from monitor.core.incidents import Cause, Incident, State
+from monitor.core.incidents import Cause, Direction, Incident, State
 from monitor.core.intervals import wilson
 from monitor.core.placements import Placement
 from monitor.judge.rates import effective_total
@@ -195,7 +195,10 @@ def worst_first(views: Iterable[ProviderView]) -> list[ProviderView]:
 
 
 def _blames(incident: Incident, provider: str) -> bool:
+    """Does *incident* say that mail to *provider* fares worse, by its doing?"""
     latest = incident.latest
+    if latest.direction is Direction.BETTER or latest.is_foreboding:
+        return False
     return latest.provider == provider and (
         latest.cause.blames_provider or latest.cause is Cause.POLICY
     )
@@ -203,7 +206,7 @@ def _blames(incident: Incident, provider: str) -> bool:
 
 def _is_serious(incident: Incident) -> bool:
     """A suspicion that came to nothing is no trouble that was."""
-    return incident.is_open or State.CONFIRMED in incident.states
+    return incident.is_open or incident.was_confirmed
 
 
 def _open(incidents: Iterable[Incident]) -> Incident | None:
@@ -215,7 +218,8 @@ def _open(incidents: Iterable[Incident]) -> Incident | None:
 
 def _past(incidents: Iterable[Incident], frame: Frame) -> Incident | None:
     """The incident that was closed last, if its copies are among those shown."""
-    over = [(i.closed_at, i) for i in incidents if i.closed_at and i.closed_at > frame.since]
+    whole = [i for i in incidents if i.latest.part_of is None]
+    over = [(i.closed_at, i) for i in whole if i.closed_at and i.closed_at > frame.since]
     return max(over, key=lambda pair: pair[0], default=(None, None))[1]
 
 

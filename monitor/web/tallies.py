@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from monitor.core.incidents import Incident, Reading, State, Tally
+from monitor.core.incidents import Incident, Reading, Tally
 from monitor.judge.gauges.kinds import KINDS
 from monitor.store.pages_incidents import SenderName
 from monitor.web.verdict import feature_words
@@ -86,7 +86,8 @@ def own_troubles(incident: Incident, others: Sequence[Incident]) -> dict[str, In
     return {
         other.latest.sender: other
         for other in others
-        if other.latest.sender and State.CONFIRMED in other.states and _overlap(incident, other)
+        if other.latest.sender and other.latest.part_of is None
+        if other.was_confirmed and _overlap(incident, other)
     }
 
 

@@ -1,12 +1,11 @@
-"""The first thing a person reads: is my mail arriving, whose fault, what to do. Pure."""
+"""The first thing a person reads: is my mail arriving, and whose fault is it. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from monitor.core.blamed import features_of
-from monitor.core.incidents import Cause, Direction, Incident, State
-from monitor.core.seeds import ProviderFacts
+from monitor.core.incidents import Cause, Direction, Incident, IncidentEvent, State
 from monitor.web.filters import clean, counted, listed, span
 from monitor.web.shares import ProviderState, ProviderView
 
@@ -23,41 +22,10 @@ FAULT = {
     Cause.INSUFFICIENT: "Too little evidence to say whose fault it is",
 }
 
-_ADVICE = {
-    Cause.PROVIDER: (
-        "Change neither your content nor your DNS records.",
-        "Hold campaigns to {provider} that can wait; send to everybody else as planned.",
-        "Report the false positives to {provider}{form}",
-    ),
-    Cause.PROVIDER_FEATURE: (
-        "Leave {feature} out of mail to {provider} until this is over, or hold that mail.",
-        "Change nothing else: all other mail to {provider} arrives as before.",
-        "Report the false positives to {provider}{form}",
-    ),
-    Cause.SENDER: (
-        "Pause this sender’s campaigns until it is mended.",
-        "Check authentication (SPF, DKIM, DMARC), complaints and the source of the addresses.",
-        "Other senders need do nothing.",
-    ),
-    Cause.SENDER_AT_PROVIDER: (
-        "Slow this sender down at {provider}; elsewhere it may go on.",
-        "Look up its reputation in {provider}’s own postmaster tools.",
-    ),
-    Cause.CONTENT: (
-        "Take {feature} out of the campaign, or send it in another form.",
-        "The sender itself is not at fault: its other mail arrives.",
-    ),
-    Cause.POLICY: (
-        "Read the rule that {provider} has announced, and meet it.",
-        "The evidence names the senders who fail it.",
-    ),
-    Cause.ESP: (
-        "Tell the sending service, with the numbers of this incident.",
-        "Send urgent mail another way.",
-    ),
-    Cause.SEED: ("Check or replace the test mailbox. Your mail is not concerned.",),
-    Cause.MONITOR: ("Check this installation: seedwatch doctor. Nothing is known of your mail.",),
-    Cause.INSUFFICIENT: ("Send another test: more copies will tell whose fault it is.",),
+_LATE = {
+    Cause.PROVIDER: "The provider’s delay, not yours",
+    Cause.SENDER: "How this sender’s mail is sent",
+    Cause.MONITOR: "How mail is sent or measured",
 }
 
 _FEATURE_WORDS = {
@@ -90,6 +58,28 @@ _ORDER = {State.CONFIRMED: 0, State.SUSPECTED: 1, State.RECOVERING: 2, State.CLO
 
 
 @dataclass(frozen=True, slots=True)
+class Whom:
+    """The words for the senders that an incident names, and for those it spares."""
+
+    met: str = "Hit"
+    not_met: str = "spared"
+    title: str = "Who is hit"
+    meaning: str = "Senders whose mail did not reach the inbox as usual."
+    others: str = "Who is spared"
+
+
+_HIT = Whom()
+_UNSEEN = Whom("Not seen", title="Whose mail we cannot see", meaning="Nothing is known of it.")
+_BETTER = Whom(
+    "Fares better",
+    "as usual",
+    "Whose mail fares better",
+    "Senders whose mail reaches the inbox more often than usual.",
+    "Who sees no change",
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What stands on top of the overview when no incident is open."""
 
@@ -108,7 +98,8 @@ def urgent_first(incidents: Iterable[Incident]) -> list[Incident]:
 def is_minor(incident: Incident) -> bool:
     """Does *incident* leave the question open whether mail arrives?"""
     latest = incident.latest
-    return latest.cause is Cause.SEED or latest.direction is Direction.BETTER
+    is_better = latest.direction is Direction.BETTER
+    return latest.cause is Cause.SEED or is_better or latest.is_foreboding
 
 
 def is_just_over(incident: Incident, now: datetime) -> bool:
@@ -117,14 +108,48 @@ def is_just_over(incident: Incident, now: datetime) -> bool:
         incident.closed_at is not None
         and now - incident.closed_at < _JUST
         and State.RECOVERING in incident.states
+        and incident.latest.part_of is None  # of what is not over
         and not is_minor(incident)
     )
 
 
 def fault(incident: Incident) -> str:
-    """Whose fault it is, in a few words."""
-    is_better = incident.latest.direction is Direction.BETTER
-    return "A filter that has become milder" if is_better else FAULT[incident.latest.cause]
+    """Whose fault it is, in a few words. What is only suspected is said to be so."""
+    latest = incident.latest
+    if latest.part_of is not None:
+        return "Part of another incident"
+    if not incident.is_open and not incident.was_confirmed:
+        return "A suspicion that came to nothing"
+    words = _fault(latest)
+    if latest.state is State.SUSPECTED and latest.cause is not Cause.INSUFFICIENT:
+        return f"Perhaps {words[0].lower()}{words[1:]}"
+    return words
+
+
+def _fault(event: IncidentEvent) -> str:
+    if event.direction is Direction.BETTER:
+        return "A filter that has become milder"
+    if event.is_foreboding:
+        return "A filter that has become stricter"
+    return (_LATE if event.is_late else FAULT).get(event.cause, FAULT[event.cause])
+
+
+def stage(event: IncidentEvent) -> str:
+    """The one word for how far it is. What asks nothing of anybody is a notice."""
+    if event.part_of is not None:
+        return "merged"
+    if event.direction is Direction.BETTER and event.state is State.CONFIRMED:
+        return "notice"
+    return str(event.state)
+
+
+def whom(event: IncidentEvent) -> Whom:
+    """What to call those whose mail shows it, and the others."""
+    if event.direction is Direction.BETTER:
+        return _BETTER
+    if event.gauge is not None:
+        return Whom("Late", "in time") if event.is_late else Whom("Scored higher", "as usual")
+    return _UNSEEN if event.cause is Cause.MONITOR else _HIT
 
 
 def quiet_verdict(views: Sequence[ProviderView], tests: int, now: datetime) -> Verdict:
@@ -188,9 +213,9 @@ def _nothing_seen(views: Sequence[ProviderView], now: datetime) -> Verdict:
 
 
 def confidence(incident: Incident) -> tuple[str, float] | None:
-    """Return in words and as a number how sure the named cause is; None if it was not said."""
+    """Return in words and as a number how sure the named cause is; None if none was said."""
     number = incident.latest.posterior.get(incident.latest.cause)
-    if number is None:
+    if number is None or incident.latest.cause is Cause.INSUFFICIENT:
         return None
     return next((words for least, words in _ODDS if number >= least), "uncertain"), number
 
@@ -215,21 +240,3 @@ def feature_words(feature: str | None) -> str:
     return " with ".join(
         _FEATURE_WORDS.get(kind, "{}").format(value or kind) for kind, _, value in known
     )
-
-
-def advice(incident: Incident, facts: Mapping[str, ProviderFacts]) -> list[str]:
-    """Return what to do about *incident*, most urgent first."""
-    latest = incident.latest
-    if latest.direction is Direction.BETTER:
-        return ["Nothing needs to be done; such a change need not last."]
-    if incident.state is State.RECOVERING:
-        return ["Mail arrives again. Send what you held, a part first, and watch this page."]
-    if incident.state is State.CLOSED:
-        return []
-    known = facts.get(latest.provider or "")
-    provider = known.name if known else latest.provider or "this provider"
-    form = f": {known.report_form}" if known and known.report_form else "."
-    lines = [line.replace("{form}", form) for line in _ADVICE[latest.cause]]
-    words = feature_words(latest.feature)
-    # Features hold what strangers wrote: braces in them must stay what they are.
-    return [line.replace("{provider}", provider).replace("{feature}", words) for line in lines]

@@ -316,6 +316,43 @@ def test_a_filter_that_becomes_milder_is_nobodys_fault(site_of: Sites) -> None:
     assert page.one("h1").text == "All 8 providers deliver normally."
     assert "A filter that has become milder" in page.text
     assert "Nothing needs to be done" in page.text
+    assert not page.all("tr", class_="state-trouble")
+
+
+def test_scores_that_rise_leave_the_word_of_their_provider_alone(site_of: Sites) -> None:
+    def stricter(world: World) -> None:
+        world.begin()
+        world.rounds(well, hours=8)
+        world.tell(replace(provider_incident([])[0], gauge="scl"))
+
+    page = site_of(stricter).visit("/")
+    assert page.one("h1").text == "All 8 providers deliver normally."
+    assert "Perhaps a filter that has become stricter" in page.text
+
+
+def test_late_mail_is_trouble_of_its_provider(site_of: Sites) -> None:
+    def late(world: World) -> None:
+        world.begin()
+        world.rounds(well, hours=8)
+        world.tell(
+            *[replace(e, cause=Cause.PROVIDER, gauge="delay_h") for e in provider_incident([])]
+        )
+
+    page = site_of(late).visit("/")
+    assert "The provider’s delay, not yours" in page.text
+    assert page.all("tr", class_="state-trouble")
+
+
+def test_what_became_part_of_another_incident_is_not_called_over(site_of: Sites) -> None:
+    def joined(world: World) -> None:
+        world.begin()
+        world.rounds(well, hours=8)
+        *life, end = provider_incident([], until=State.CLOSED)
+        world.tell(*life, replace(end, part_of="other-1"))
+
+    page = site_of(joined).visit("/")
+    assert "incident over" not in page.text
+    assert "can go out" not in page.text
 
 
 def test_copies_placed_by_the_mailbox_itself_are_in_no_rate(site_of: Sites) -> None:

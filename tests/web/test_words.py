@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.campaigns import Outcome
-from monitor.core.incidents import Cause, State, fold
+from monitor.core.incidents import Cause, Direction, State, fold
 from monitor.core.placements import Placement, Sighting
 from monitor.store.pages import Cluster
 from monitor.store.pages_tests import Attempt
+from monitor.web.advice import advice
 from monitor.web.charts import bar, spark
 from monitor.web.filters import between, counted, listed, moment, span, spoken
 from monitor.web.outcome import outcome
@@ -21,7 +22,18 @@ from monitor.web.series import axis, chart
 from monitor.web.shares import share
 from monitor.web.shares import test_views as views_of_a_test
 from monitor.web.timeline import timeline
-from monitor.web.verdict import advice, confidence, feature_words, placements_told, urgent_first
+from monitor.web.verdict import (
+    FAULT,
+    confidence,
+    fault,
+    feature_words,
+    is_just_over,
+    is_minor,
+    placements_told,
+    stage,
+    urgent_first,
+    whom,
+)
 from tests.web.worlds import FACTS, NOW, provider_incident, sender_incident
 
 MINUTE = timedelta(minutes=1)
@@ -115,6 +127,97 @@ def test_advice_names_where_to_report_if_that_is_known() -> None:
     assert lines[-1] == f"Report the false positives to Microsoft 365: {form}"
     unnamed = advice(fold(provider_incident([])), {})
     assert unnamed[-1] == "Report the false positives to microsoft365."
+
+
+CONFIRMED = provider_incident([])[-1]
+DELAY = replace(CONFIRMED, cause=Cause.PROVIDER, feature=None, gauge="delay_h")
+MILDER = replace(CONFIRMED, direction=Direction.BETTER)
+
+
+@pytest.mark.parametrize("cause", [c for c in Cause if c is not Cause.INSUFFICIENT])
+def test_what_is_only_suspected_is_nobodys_certain_fault(cause: Cause) -> None:
+    told = fold([replace(CONFIRMED, state=State.SUSPECTED, cause=cause)])
+    assert fault(told).startswith("Perhaps ")
+    assert fault(fold([replace(CONFIRMED, cause=cause)])) == FAULT[cause]
+
+
+def test_a_suspicion_asks_nobody_to_change_anything() -> None:
+    told = fold([replace(CONFIRMED, state=State.SUSPECTED)])
+    assert advice(told, FACTS)[0] == "Change nothing yet: more mail will tell."
+
+
+def test_late_mail_is_not_to_be_sent_again_and_no_false_positive() -> None:
+    lines = advice(fold([DELAY]), FACTS)
+    assert lines[0] == "Do not send again what has not arrived: it is on its way."
+    assert not [line for line in lines if "false positives" in line]
+    assert fault(fold([DELAY])) == "The provider’s delay, not yours"
+    recovering = advice(fold([DELAY, replace(DELAY, state=State.RECOVERING)]), FACTS)
+    assert recovering[0].startswith("Mail arrives in time again.")
+
+
+def test_scores_that_rise_are_a_notice_below_the_verdict() -> None:
+    told = fold([replace(DELAY, state=State.SUSPECTED, gauge="scl")])
+    assert is_minor(told)
+    assert fault(told) == "Perhaps a filter that has become stricter"
+    assert advice(told, FACTS)[0] == "Nothing yet: mail still arrives there."
+
+
+def test_a_milder_filter_is_a_notice_and_asks_for_nothing() -> None:
+    assert stage(MILDER) == "notice"
+    assert whom(MILDER).met == "Fares better"
+    assert advice(fold([MILDER]), FACTS)[0].startswith("Nothing needs to be done")
+    assert advice(fold([MILDER, replace(MILDER, state=State.CLOSED)]), FACTS) == []
+
+
+def test_a_part_of_another_incident_is_neither_over_nor_a_fault_of_its_own() -> None:
+    recovering = replace(CONFIRMED, state=State.RECOVERING)
+    part = fold([CONFIRMED, recovering, replace(recovering, state=State.CLOSED, part_of="other")])
+    assert stage(part.latest) == "merged"
+    assert fault(part) == "Part of another incident"
+    assert not is_just_over(part, part.latest.at)
+
+
+def test_a_suspicion_that_was_dropped_blames_nobody_any_more() -> None:
+    suspected = replace(CONFIRMED, state=State.SUSPECTED)
+    dropped = fold([suspected, replace(suspected, state=State.CLOSED)])
+    assert fault(dropped) == "A suspicion that came to nothing"
+
+
+def test_too_little_evidence_is_not_said_to_be_likely() -> None:
+    open_ = replace(CONFIRMED, cause=Cause.INSUFFICIENT, posterior={Cause.INSUFFICIENT: 0.9})
+    assert confidence(fold([open_])) is None
+
+
+@pytest.mark.parametrize(
+    ("feature", "line"),
+    [
+        (
+            "esp:acme+url:a.example",
+            (
+                "Hold mail sent through acme that links to a.example for Microsoft 365; mail with"
+                " only one of the two arrives."
+            ),
+        ),
+        ("region:eu", "Hold campaigns to mailboxes of Microsoft 365 in eu that can wait."),
+        ("esp:acme", "Hold mail sent through acme for Microsoft 365, or send it another way."),
+        (
+            "url:{provider}",
+            (
+                "Leave links to {provider} out of mail to Microsoft 365 until this is over, or hold"
+                " that mail."
+            ),
+        ),
+    ],
+)
+def test_what_a_provider_holds_back_is_named_as_mail(feature: str, line: str) -> None:
+    assert advice(fold([replace(CONFIRMED, feature=feature)]), FACTS)[0] == line
+
+
+def test_the_monitor_that_recovers_asks_nobody_to_send_what_was_held() -> None:
+    blind = replace(CONFIRMED, cause=Cause.MONITOR)
+    told = fold([blind, replace(blind, state=State.RECOVERING)])
+    assert advice(told, FACTS) == ["Nothing: we go on watching."]
+    assert whom(blind).met == "Not seen"
 
 
 def test_a_closed_incident_needs_no_advice() -> None:
