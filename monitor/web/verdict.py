@@ -213,9 +213,10 @@ def _nothing_seen(views: Sequence[ProviderView], now: datetime) -> Verdict:
 
 
 def confidence(incident: Incident) -> tuple[str, float] | None:
-    """Return in words and as a number how sure the named cause is; None if none was said."""
-    number = incident.latest.posterior.get(incident.latest.cause)
-    if number is None or incident.latest.cause is Cause.INSUFFICIENT:
+    """Return in words and as a number how sure the named cause is; None if none is named."""
+    latest = incident.latest
+    number = latest.posterior.get(latest.cause)
+    if number is None or latest.cause is Cause.INSUFFICIENT or latest.part_of is not None:
         return None
     return next((words for least, words in _ODDS if number >= least), "uncertain"), number
 

@@ -200,6 +200,7 @@ def test_a_sender_blamed_at_first_is_cleared_when_others_follow() -> None:
     parts = [s for s in stories(events) if s.latest.sender is not None]
     assert parts
     assert {s.states for s in parts} == {(State.SUSPECTED, State.CLOSED)}
+    assert all(s.latest.part_of and s.latest.until is None for s in parts)
     assert all("See the wider incident" in s.latest.sentence for s in parts)
 
 

@@ -152,6 +152,8 @@ def test_what_was_missing_at_the_first_look_is_told_to_be_late_once_it_comes() -
     assert {e.provider for e in events} == {"gmail"}
     assert len(lost) == 1
     assert [e.state for e in events[known:] if e.gauge is None] == [State.CLOSED]
+    assert events[known + 1].part_of == events[known].incident
+    assert events[known + 1].until is None
     assert events[known + 1].reason == f"The mail is late, not lost: see {events[known].incident}."
     assert events[known + 1].sentence.startswith("Mail at Gmail: it is late, not lost.")
 
