@@ -45,7 +45,7 @@ def replay(observations: Path, out: Path, rate: float, explain: bool, strict: bo
     bad = 0
     with ExitStack() as files:
         source = _opened(files, observations, "rb", sys.stdin.buffer)
-        if out.exists() and observations.exists() and out.samefile(observations):
+        if out.is_file() and observations.exists() and out.samefile(observations):
             raise BadInputError(
                 "--out", str(out), "is the file that is read", remedy="Name another one."
             )

@@ -76,6 +76,7 @@ def test_the_file_that_is_read_is_never_written(tmp_path: Path) -> None:
     assert done.exit_code == 2
     assert "is the file that is read. Name another one." in done.stderr
     assert source.read_bytes() == before
+    assert replay("/dev/null", "--out", "/dev/null").exit_code == 0
 
 
 def test_a_rate_that_is_no_number_is_refused(tmp_path: Path) -> None:
