@@ -13,6 +13,7 @@ from monitor.core.incidents import Cause, IncidentEvent, State
 from monitor.core.observations import Observation
 from monitor.core.placements import Placement
 from monitor.judge.claims import Claim
+from monitor.judge.gauges.told import GaugeCase
 from monitor.judge.judge import Judge
 from monitor.judge.lines import Lines
 from tests.judge.worlds import NAMES, START, Sender, World, at, judged
@@ -270,3 +271,15 @@ def test_impossible_figures_are_left_out_or_bounded(value: float) -> None:
 
     saved = json.dumps(judge.snapshot(), allow_nan=False)
     assert len(saved) < 1.5 * len(learnt())
+
+
+def test_a_suspicion_of_delay_that_came_to_nothing_accounts_for_no_mail() -> None:
+    judge = experienced()
+    mild = later(lambda seen: 0.5 if seen.provider == "gmail" and lasts(seen) else 0.0)
+
+    assert [e.state for e in judged(mild, judge)] == [State.SUSPECTED, State.CLOSED]
+
+    (row,) = judge.snapshot()["gauges"]["cases"]
+    dropped = GaugeCase.restore(row)
+    assert not dropped.was_confirmed
+    assert not dropped.accounts_for(dropped.case.start.high)

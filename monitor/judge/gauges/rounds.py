@@ -249,7 +249,8 @@ class Round:
 
 
 def _enter(case: Case, state: State, ending: Turn, relapsing: Turn, now: float) -> None:
-    if state in {State.RECOVERING, State.CLOSED} and ending.evidence > 0:
+    was_told = case.state is not State.SUSPECTED  # a suspicion that is dropped has not healed
+    if state in {State.RECOVERING, State.CLOSED} and was_told and ending.evidence > 0:
         case.healed = ending.since
     if state is State.CONFIRMED and case.state is State.RECOVERING:
         case.healed, case.back = None, relapsing.since
