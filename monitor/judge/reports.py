@@ -56,7 +56,7 @@ class Reporter:
             start=moment(case.start.first),
             start_low=moment(case.start.low),
             start_high=moment(case.start.high),
-            posterior=case.stated,
+            posterior={case.cause: 0.0} | case.stated,  # it names its cause, however improbable
             sentence=sentence(facts) + (risen.sentence if risen else ""),
             reason=reason,
             provider=case.claim.provider,

@@ -126,6 +126,7 @@ def test_every_story_is_legal_and_told_in_order() -> None:
     stories = [fold(e for e in events if e.incident == name) for name in ids]
 
     assert len(stories) >= 3
+    assert all(event.cause in event.posterior for event in events)
     assert events == sorted(events, key=lambda event: event.at)
 
 
