@@ -26,7 +26,7 @@ QUIET_H = 12.0  # recovering, and no more mail to judge by
 SUSPICION_H = 72.0  # a suspicion that stays one for so long was chance
 FORGOTTEN_H = 168.0  # no mail that it could have hit for a week: nothing left to say
 HYSTERESIS = 2.0  # nats below the line at which a suspicion is dropped
-SAME = 0.6  # of a case's victims must be those of the other name it is given
+SAME = 0.6  # of the fewer, a case's victims or its other name's, must be the same
 PART = 0.8  # of a case's losses must be covered by the wider one that contains it
 NOVEL_H = 336.0  # what has been better for two weeks is learnt as usual, and ends with that
 MOST_TESTS = 200
@@ -113,9 +113,8 @@ class Case:
         A claim that later mail refutes is withdrawn, by its score.
         """
         told = self.claim.family is not Family.SENDER and self.state is not State.SUSPECTED
-        doubts = posterior.get(Cause.INSUFFICIENT, 0.0) > self.posterior.get(
-            Cause.INSUFFICIENT, 0.0
-        )
+        was = self.posterior.get(Cause.INSUFFICIENT, 0.0)
+        doubts = posterior.get(Cause.INSUFFICIENT, 0.0) > was
         return told and doubts
 
     @property
@@ -177,8 +176,9 @@ class Case:
         return KNOWN[self.state] if self.claim.covers(cluster) else 0.0
 
     def is_about(self, victims: Iterable[str]) -> bool:
-        """Is what hits *victims* another name for the same mail?"""
-        return len(set(self.hit) & set(victims)) >= SAME * len(self.hit)
+        """Is it another name for the same mail, or its core? All mail has victims of chance."""
+        hit, other = set(self.hit), set(victims)
+        return len(hit & other) >= SAME * min(len(hit), len(other))
 
     def may_contain(self, other: "Case") -> bool:
         """Is *other* of a narrower kind?"""

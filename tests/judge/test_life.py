@@ -8,6 +8,9 @@ from itertools import pairwise
 
 from monitor.core.incidents import Cause, Incident, IncidentEvent, State, fold
 from monitor.core.placements import Placement
+from monitor.judge.cases import Case
+from monitor.judge.claims import Claim
+from monitor.judge.trend import Start
 from tests.judge.worlds import LINK, START, Mail, Trouble, World, at, judged, senders
 
 PROVIDERS = ("gmail", "yahoo", "icloud")
@@ -166,3 +169,14 @@ def test_two_links_at_one_provider_are_two_incidents() -> None:
     events = told(link, late, hours=20, senders=[*first, *carrying, *second[6:]])
 
     assert [story.latest.feature for story in stories(events)] == [LINK, other]
+
+
+def test_an_incident_may_be_named_after_the_core_of_those_it_hits() -> None:
+    """A claim about all mail also counts senders that lose a campaign by chance."""
+    claim = Claim(Cause.PROVIDER, "gmail")
+    case = Case("gmail-1", claim, State.CONFIRMED, 0.0, Start(0.0, 0.0, 0.0))
+    case.hit = [f"s{number}" for number in range(10)]
+
+    assert case.is_about(["s1", "s4", "s7"])
+    assert case.is_about([f"s{number}" for number in range(30)])
+    assert not case.is_about(["s1", "t1", "t2"])
