@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from monitor.core import intervals
+
 Z = 1.959964  # of the normal law, for 95 %
 TAIL = 0.025
 DRAWS = 2000
@@ -28,13 +30,8 @@ def bootstrap(values: Sequence[float], q: float) -> tuple[float, float] | None:
 
 
 def wilson(hits: int, n: int) -> tuple[float, float]:
-    """The interval of a share (E. B. Wilson, JASA 22 (1927), 209-212)."""
-    if not n:
-        return 0.0, 1.0
-    share, square = hits / n, Z * Z / n
-    middle = share + square / 2
-    spread = Z * math.sqrt(share * (1 - share) / n + square / n / 4)
-    return max(0.0, (middle - spread) / (1 + square)), min(1.0, (middle + spread) / (1 + square))
+    """The interval of a share."""
+    return intervals.wilson(hits, n, z=Z)
 
 
 def poisson(count: int) -> tuple[float, float]:

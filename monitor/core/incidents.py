@@ -45,6 +45,8 @@ DELAY = "delay_h"  # the gauge of mail that is late
 # once it is over, so that nobody is told twice by an incident that comes back.
 TOLD = frozenset({State.CONFIRMED, State.CLOSED})
 
+GOING_ON = frozenset({State.SUSPECTED, State.CONFIRMED})  # mail is being hit, as far as is known
+
 # A relabelling repeats the present state, so each state may follow itself.
 NEXT: Mapping[State, frozenset[State]] = {
     State.SUSPECTED: frozenset({State.SUSPECTED, State.CONFIRMED, State.CLOSED}),

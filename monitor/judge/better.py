@@ -12,19 +12,11 @@ import numpy as np
 
 from monitor.core.incidents import Cause, Direction
 from monitor.judge import slide
-from monitor.judge.claims import FEWEST_VICTIMS, Claim, Suspicion
+from monitor.judge.claims import Claim, Suspicion
 from monitor.judge.columns import Columns, Kind, columns
 from monitor.judge.memory import Memory
-from monitor.judge.provider_side import (
-    ALL_MAIL,
-    ANY_FEATURE,
-    FEWEST_FEATURES,
-    LIKELIER,
-    MOST_FEATURES,
-    OTHERWISE,
-)
+from monitor.judge.provider_side import ALL_MAIL, commonest, feature_prior
 from monitor.judge.scan import ANY_SHARE, MOSTLY_ALL, Question, evidence
-from monitor.judge.table import SENDER
 
 BETTER = Direction.BETTER
 WORTH = 0.0  # nats of all mail from which its features are asked about: chance seldom has as much
@@ -53,12 +45,10 @@ def suspect_better(
 
 def _scanned(memory: Memory, seen: Columns, provider: str, features: list[str]) -> list[Suspicion]:
     """Ask of all mail, and of that with each of *features*. Regions are not asked."""
-    among = max(FEWEST_FEATURES, memory.table.shared())
     claims = [(Claim(Cause.PROVIDER, provider, direction=BETTER), math.log(ALL_MAIL))]
     for feature in features:
-        weight = ANY_FEATURE / among * LIKELIER.get(feature.partition(":")[0], OTHERWISE)
         claim = Claim(Cause.PROVIDER_FEATURE, provider, feature, direction=BETTER)
-        claims.append((claim, math.log(weight)))
+        claims.append((claim, feature_prior(memory, feature)))
     belongs = np.ones((len(claims), len(seen)), dtype=bool)
     belongs[1:] = memory.table.having(features, seen.rows)
     priors = np.stack([ANY_SHARE, *[MOSTLY_ALL] * len(features)])
@@ -69,12 +59,6 @@ def _scanned(memory: Memory, seen: Columns, provider: str, features: list[str]) 
 
 def _shared(memory: Memory, seen: Columns, also: str | None) -> list[str]:
     """The features of mail of at least two senders that fares better, the commonest first."""
-    table = memory.table
     rows = seen.rows[seen.bad > seen.normal]
-    names = dict.fromkeys(f for cluster in memory.clusters(rows) for f in cluster.features)
-    shared = [name for name in names if table.is_shared(name)]
-    senders = table.key(SENDER, rows)
-    counts = [len(np.unique(senders[having])) for having in table.having(shared, rows)]
-    common = [(n, name) for n, name in zip(counts, shared, strict=True) if n >= FEWEST_VICTIMS]
-    common.sort(key=lambda c: (c[1] != also, -c[0], c[1]))
-    return [name for _, name in common[:MOST_FEATURES]]
+    names = {feature for cluster in memory.clusters(rows) for feature in cluster.features}
+    return commonest(memory, rows, sorted(names), also)

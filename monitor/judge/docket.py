@@ -1,7 +1,7 @@
 """The cases, open ones and those closed of late, and what they explain."""
 
 import math
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,11 +11,38 @@ from monitor.judge.claims import Claim, Family
 from monitor.judge.clusters import Cluster, Fate
 from monitor.judge.hours import moment
 from monitor.judge.memory import WINDOW_H, Memory
+from monitor.judge.turns import Turn
 
 LONGEST_PLACE = 64
 DROPPED_H = 24.0  # what was suspected and dropped is not suspected again for a day
 SPLIT = 0.5  # of the victims that must be new before a second claim is made at a provider
 RETAINED_H = 2 * WINDOW_H  # closed cases: longer than any later one could reach back
+
+
+def place_of(claim: Claim) -> str:
+    """The part of an incident's id that tells its place."""
+    return (claim.provider or "all")[:LONGEST_PLACE]
+
+
+def new_name(place: str, start: float, known: Container[str]) -> str:
+    """An id made of *place* and *start*, other than those *known*."""
+    name = f"{place}-{moment(start):%Y%m%dT%H%M%S}"
+    number, unique = 1, name
+    while unique in known:
+        number += 1
+        unique = f"{name}-{number}"
+    return unique
+
+
+def enter(case: Case, state: State, ending: Turn, relapsing: Turn, now: float) -> None:
+    """Bring *case* into *state*, with the hours since when its mail is good, or bad again."""
+    if state in {State.RECOVERING, State.CLOSED} and ending.evidence > 0:
+        case.healed = ending.since
+    if state is State.CONFIRMED and case.state is State.RECOVERING:
+        case.healed, case.back = None, relapsing.since
+    if state is State.CLOSED:
+        case.closed = now
+    case.state = state
 
 
 @dataclass(slots=True)
@@ -40,13 +67,7 @@ class Docket:
 
     def new_id(self, claim: Claim, start: float) -> str:
         """A name made of place and start: it stays true when the cause is named anew."""
-        place = (claim.provider or "all")[:LONGEST_PLACE]
-        name = f"{place}-{moment(start):%Y%m%dT%H%M%S}"
-        number, unique = 1, name
-        while unique in self.cases:
-            number += 1
-            unique = f"{name}-{number}"
-        return unique
+        return new_name(place_of(claim), start, self.cases)
 
     def of_sender(self, sender: str) -> Case | None:
         """The open case about this sender; there is at most one."""

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from monitor.core.incidents import Cause, IncidentEvent, State
+from monitor.core.incidents import GOING_ON, Cause, IncidentEvent, State
 from monitor.judge import attribute, common_side, provider_side, sender_side, slide, trend, turns
 from monitor.judge.better import suspect_better
 from monitor.judge.cases import AGAIN_H, Case
 from monitor.judge.claims import Claim, Family, Suspicion
 from monitor.judge.clusters import Cluster
-from monitor.judge.docket import Docket
+from monitor.judge.docket import Docket, enter
 from monitor.judge.intake import News
 from monitor.judge.lines import Lines
 from monitor.judge.memory import Memory
@@ -25,8 +25,6 @@ SLOWLY_H = 1.0  # between two questions about a slow decline
 MILDLY_H = 3.0  # and about a filter that lets mail through, ...
 STRIKING = 2.0  # ... but for mail that says so many nats for it, which is asked about at once
 YOUNG_H = 24.0  # what a start can still be learnt in
-
-GOING_ON = frozenset({State.SUSPECTED, State.CONFIRMED})
 
 
 @dataclass(slots=True)
@@ -130,13 +128,7 @@ class Inquiry:
     def _enter(
         self, case: Case, state: State, ending: Turn = NO_TURN, relapsing: Turn = NO_TURN
     ) -> None:
-        if state in {State.RECOVERING, State.CLOSED} and ending.evidence > 0:
-            case.healed = ending.since
-        if state is State.CONFIRMED and case.state is State.RECOVERING:
-            case.healed, case.back = None, relapsing.since
-        if state is State.CLOSED:
-            case.closed = self.now
-        case.state = state
+        enter(case, state, ending, relapsing, self.now)
         self._explain(case)
 
     def _rename(self, case: Case, cluster: Cluster) -> bool:

@@ -6,6 +6,7 @@ with either alone is clearly spared. Else the single feature, which is the likel
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,9 +17,9 @@ from monitor.judge.columns import Columns, Kind, columns, probabilities
 from monitor.judge.lines import Lines
 from monitor.judge.losses import either
 from monitor.judge.memory import Memory
-from monitor.judge.provider_side import ANY_FEATURE, FEWEST_FEATURES, KINDS, MOST_FEATURES
+from monitor.judge.provider_side import ANY_FEATURE, KINDS, MOST_FEATURES, shared_features
 from monitor.judge.scan import MOSTLY_ALL, Question, evidence
-from monitor.judge.table import AT, EVERYWHERE, IS_BAD, SENDER, Rows
+from monitor.judge.table import AT, EVERYWHERE, IS_BAD, SENDER, Floats, Mask, Rows, numbered
 
 FEWEST_SPARED = 2  # senders of mail with either feature alone: one may be spared by chance
 SPARED = -1.0  # nats that such a sender's mail must say against trouble
@@ -82,21 +83,22 @@ def _others(memory: Memory, single: Suspicion, now: float) -> list[str]:
     ][:MOST_FEATURES]
 
 
+@dataclass(frozen=True, slots=True)
 class _Spared:
     """What each cluster of some rows says for trouble at its provider, to be added by sender."""
 
-    def __init__(self, sender: Rows, loss: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
-        self._sender, self._loss = sender, loss
+    sender: Rows
+    loss: Floats
 
     @classmethod
     def among(cls, memory: Memory, rows: Rows) -> "_Spared":
         table = memory.table
-        _, sender = np.unique(table.key(SENDER, rows), return_inverse=True)
-        return cls(sender, either(memory, rows, probabilities(table.number(EVERYWHERE, rows))))
+        everywhere = probabilities(table.number(EVERYWHERE, rows))
+        return cls(numbered(table.key(SENDER, rows)), either(memory, rows, everywhere))
 
-    def senders(self, mail: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> int:
+    def senders(self, mail: Mask) -> int:
         """How many senders' *mail* is clearly spared, less those whose mail is hit."""
-        totals = np.bincount(self._sender[mail], self._loss[mail])
+        totals = np.bincount(self.sender[mail], self.loss[mail])
         return int((totals < SPARED).sum()) - int((totals > -SPARED).sum())
 
 
@@ -105,7 +107,7 @@ def _asked(
 ) -> Iterator[Suspicion]:
     """The best evidence for each of *pairs* at the provider of *claim*."""
     provider = claim.provider or ""
-    among = max(FEWEST_FEATURES, memory.table.shared())
+    among = shared_features(memory)
     prior = math.log(ANY_FEATURE / (among * (among - 1) / 2))
     best: dict[Claim, Suspicion] = {}
     for kind, share in KINDS:

@@ -1,7 +1,7 @@
 """Claims against one provider: all its mail, or the mail of one feature or region."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +14,7 @@ from monitor.judge.columns import Columns, Kind, columns
 from monitor.judge.losses import beyond, filled
 from monitor.judge.memory import Memory
 from monitor.judge.scan import ANY_SHARE, MOSTLY_ALL, Question, evidence
-from monitor.judge.table import IS_BAD, REMOVAL, REMOVAL_AT, SENDER
+from monitor.judge.table import IS_BAD, REMOVAL, REMOVAL_AT, SENDER, Rows
 
 KINDS = ((Kind.ARRIVAL, 0.6), (Kind.REMOVAL, 0.2), (Kind.BOTH, 0.2))  # how incidents show
 ALL_MAIL, ANY_FEATURE, ANY_REGION = 0.5, 0.3, 0.2  # what they concern
@@ -90,10 +90,9 @@ def _of_kind(
     regions = _regions(memory, provider, about) if kind is Kind.ARRIVAL else []
     every = len(memory.table.regions.get(provider, []))
     claims = [(Claim(Cause.PROVIDER, provider), math.log(ALL_MAIL))]
-    among = max(FEWEST_FEATURES, memory.table.shared())
     for feature in features:
-        weight = ANY_FEATURE / among * LIKELIER.get(feature.partition(":")[0], OTHERWISE)
-        claims.append((Claim(Cause.PROVIDER_FEATURE, provider, feature), math.log(weight)))
+        claim = Claim(Cause.PROVIDER_FEATURE, provider, feature)
+        claims.append((claim, feature_prior(memory, feature)))
     for name in regions:
         weight = ANY_REGION / max(FEWEST_REGIONS, every)
         claims.append((Claim(Cause.PROVIDER_FEATURE, provider, REGION + name), math.log(weight)))
@@ -138,9 +137,30 @@ def _of_victims(
     rows = rows[table.flag(IS_BAD, rows)]
     carrying = memory.clusters(rows) if about is None else [about]
     names = dict.fromkeys(f for cluster in carrying for f in cluster.features)
+    return commonest(memory, rows, names, also)
+
+
+def commonest(memory: Memory, rows: Rows, names: Iterable[str], also: str | None) -> list[str]:
+    """Those of *names* that mail of several senders among *rows* has, the commonest first.
+
+    Args:
+        also: a feature that comes before all others.
+    """
+    table = memory.table
     shared = [name for name in names if table.is_shared(name)]
     senders = table.key(SENDER, rows)
-    counts = [len(set(senders[having].tolist())) for having in table.having(shared, rows)]
+    counts = [len(np.unique(senders[having])) for having in table.having(shared, rows)]
     common = [(n, name) for n, name in zip(counts, shared, strict=True) if n >= FEWEST_VICTIMS]
     common.sort(key=lambda c: (c[1] != also, -c[0]))
     return [name for _, name in common[:MOST_FEATURES]]
+
+
+def shared_features(memory: Memory) -> int:
+    """How many features the prior of any is shared among."""
+    return max(FEWEST_FEATURES, memory.table.shared())
+
+
+def feature_prior(memory: Memory, feature: str) -> float:
+    """Log of the prior weight of *feature*."""
+    likelier = LIKELIER.get(feature.partition(":")[0], OTHERWISE)
+    return math.log(ANY_FEATURE / shared_features(memory) * likelier)

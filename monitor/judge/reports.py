@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from monitor.core.incidents import IncidentEvent
+from monitor.core.incidents import GOING_ON, IncidentEvent
 from monitor.core.placements import Placement
 from monitor.judge.cases import Case
 from monitor.judge.claims import Family
@@ -12,7 +12,7 @@ from monitor.judge.clusters import WAYS_LOST, Cluster
 from monitor.judge.ends import lasted_until
 from monitor.judge.explain import Facts, sentence
 from monitor.judge.gauges.report import Risen
-from monitor.judge.gauges.told import GOING_ON, is_about_delay
+from monitor.judge.gauges.told import is_about_delay
 from monitor.judge.hours import moment
 from monitor.judge.memory import Memory
 from monitor.judge.tally import lasted, tabulate

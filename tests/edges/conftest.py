@@ -95,6 +95,11 @@ class Server:
             thread.join(5)
 
 
+def tagged(answer: bytes, tag: bytes) -> bytes:
+    """*answer* with *tag* for every TAG; it may be any bytes, a TLS hello's among them."""
+    return re.sub(rb"(?m)^TAG\b", lambda _: tag, answer)
+
+
 class ScriptedImap:
     """Answers commands by their longest known beginning; b"" means silence, None goodbye.
 
@@ -136,7 +141,7 @@ class ScriptedImap:
                     answer = answer(tag.encode())
                 if answer is None:
                     return False
-                connection.sendall(re.sub(rb"(?m)^TAG\b", tag.encode(), answer))
+                connection.sendall(tagged(answer, tag.encode()))
                 if command == "STARTTLS":
                     return True
         return False

@@ -12,6 +12,7 @@ from monitor.core.campaigns import Wanted
 from monitor.core.errors import MailboxBusyError, MailboxLockedError
 from monitor.core.seeds import Endpoint, ProviderFacts, Security
 from monitor.mailboxes.imap import ImapMailbox
+from tests.edges.conftest import tagged
 
 Start = Callable[..., Any]
 Open = Callable[..., ImapMailbox]
@@ -232,3 +233,8 @@ def test_a_server_without_tls_is_busy(scripted: Start, mailbox: Open, wanted: Wa
 
     with pytest.raises(MailboxBusyError, match="no TLS with"):
         mailbox(Endpoint(plain.host, plain.port, Security.TLS)).look([wanted()])
+
+
+def test_the_scripted_server_takes_any_bytes_for_a_tag() -> None:
+    """A client that begins with TLS sends bytes of chance, a backslash among them."""
+    assert tagged(b"TAG OK done\r\n", b"\x16\\H") == b"\x16\\H OK done\r\n"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from monitor.core.incidents import Cause
 from monitor.judge.claims import Claim
-from monitor.judge.gauges.recent import Row
+from monitor.judge.gauges.recent import Row, showing
 
 FEWEST_SPARED = 2  # senders through other services, before a service can be told from all mail
 MOST_STRAYS = 0.25  # of the others may be late as well, for reasons of their own
@@ -18,7 +18,7 @@ def claims(rows: Sequence[Row], least: float) -> Iterator[tuple[Claim, list[Row]
         rows: of campaigns, each in the middle of all providers, told of late.
         least: excess from which mail is late.
     """
-    late = _late(rows, least)
+    late = showing(rows, least)
     for esp in sorted({esp for row in rows for esp in row.esps}):
         own = [row for row in rows if esp in row.esps]
         inside = {row.sender for row in own}
@@ -31,13 +31,6 @@ def claims(rows: Sequence[Row], least: float) -> Iterator[tuple[Claim, list[Row]
 
 def lone(rows: Sequence[Row], least: float) -> Iterator[tuple[Claim, list[Row]]]:
     """Yield each sender whose mail is late wherever it goes."""
-    for sender, is_late in _late(rows, least).items():
+    for sender, is_late in showing(rows, least).items():
         if is_late:
             yield Claim(Cause.SENDER, sender=sender), [r for r in rows if r.sender == sender]
-
-
-def _late(rows: Sequence[Row], least: float) -> dict[str, bool]:
-    groups: dict[str, list[float]] = {}
-    for row in rows:
-        groups.setdefault(row.sender, []).append(row.excess)
-    return {sender: sum(group) / len(group) >= least for sender, group in groups.items()}

@@ -1,6 +1,6 @@
 """The campaigns of the last two days, with what each showed at every provider."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -164,3 +164,11 @@ def _row(test: str, campaign: Campaign, shown: Shown, control: float) -> Row:
         shown.usual or 0.0,
         shown.excess - control,
     )
+
+
+def showing(rows: Iterable[Row], least: float) -> dict[str, bool]:
+    """By sender: is the mean excess of its *rows* so large?"""
+    groups: dict[str, list[float]] = {}
+    for row in rows:
+        groups.setdefault(row.sender, []).append(row.excess)
+    return {sender: sum(group) / len(group) >= least for sender, group in groups.items()}

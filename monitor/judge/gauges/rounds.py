@@ -8,21 +8,20 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from monitor.core.incidents import Cause, IncidentEvent, State
+from monitor.core.incidents import GOING_ON, Cause, IncidentEvent, State
 from monitor.judge.cases import MOST_TESTS, WIDER_H, Case
 from monitor.judge.claims import Claim
-from monitor.judge.docket import DROPPED_H
+from monitor.judge.docket import DROPPED_H, enter, new_name
 from monitor.judge.gauges import everywhere, told
 from monitor.judge.gauges.kinds import DELAY, KINDS
 from monitor.judge.gauges.recent import Row
 from monitor.judge.gauges.report import GaugeReporter, Sheets
 from monitor.judge.gauges.score import SPANS_H, Chance, Shift, shift
-from monitor.judge.gauges.told import GOING_ON, GaugeCase
+from monitor.judge.gauges.told import GaugeCase
 from monitor.judge.gauges.usual import Usual
-from monitor.judge.hours import moment
 from monitor.judge.likelihood import probability
 from monitor.judge.lines import Line, Lines
-from monitor.judge.turns import Turn
+from monitor.judge.turns import NO_TURN
 
 HALF_RIPE = 0.5  # of the time after which is asked: from then on, unrest is learnt
 MOST_SURE = 5.0  # nats: nothing is so certain that it could not be something else
@@ -177,7 +176,9 @@ class Round:
         if now is not None and case.state in GOING_ON:
             self._name_victims(known, now)
         if step is not None:
-            _enter(case, step.state, ending, relapsing, self.now)
+            # A suspicion that is dropped has not healed.
+            ended = NO_TURN if case.state is State.SUSPECTED else ending
+            enter(case, step.state, ended, relapsing, self.now)
             return [self.reporter.event(known, self.sheets, step.reason, self.now)]
         is_wider = case.state is State.CONFIRMED and len(case.hit) > case.told
         if is_wider and self.now - case.said >= WIDER_H:
@@ -210,7 +211,8 @@ class Round:
         began = told.start(found.rows, hit, size)
         if began is None or len(hit) < told.fewest_hit(claim):
             return []
-        case = Case(self._id(claim, began.first), claim, State.SUSPECTED, self.now, began)
+        name = new_name(told.place_told(self.gauge, claim), began.first, self.cases)
+        case = Case(name, claim, State.SUSPECTED, self.now, began)
         case.score, case.heard = found.shift.score, self.now
         self._weigh_causes(case)
         if case.score >= line.confirm and case.is_sure:
@@ -238,22 +240,3 @@ class Round:
             and self.now - case.case.closed < DROPPED_H
             for case in self.cases.values()
         )
-
-    def _id(self, claim: Claim, start: float) -> str:
-        name = f"{told.name(self.gauge, claim)}-{moment(start):%Y%m%dT%H%M%S}"
-        number, unique = 1, name
-        while unique in self.cases:
-            number += 1
-            unique = f"{name}-{number}"
-        return unique
-
-
-def _enter(case: Case, state: State, ending: Turn, relapsing: Turn, now: float) -> None:
-    was_told = case.state is not State.SUSPECTED  # a suspicion that is dropped has not healed
-    if state in {State.RECOVERING, State.CLOSED} and was_told and ending.evidence > 0:
-        case.healed = ending.since
-    if state is State.CONFIRMED and case.state is State.RECOVERING:
-        case.healed, case.back = None, relapsing.since
-    if state is State.CLOSED:
-        case.closed = now
-    case.state = state

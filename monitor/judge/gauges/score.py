@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from monitor.judge.gauges.recent import Row
+from monitor.judge.rates import effective
 
 SPANS_H = (2.0, 6.0, 24.0)
 FEWEST = 4  # senders, the one that is left out included
@@ -52,7 +53,7 @@ def shift(
     for row in rows:
         if 0 <= now - row.at <= span_h:
             groups.setdefault(row.test if by_test else row.sender, []).append(row.excess)
-    means = [(sum(g) / len(g), len(g) / (1 + (len(g) - 1) * ALIKE)) for g in groups.values()]
+    means = [(sum(g) / len(g), effective(len(g), correlation=ALIKE)) for g in groups.values()]
     if len(means) < FEWEST:
         return Shift(span_h, units=len(means))
     means.remove(max(means, key=lambda m: m[0] * m[1]))

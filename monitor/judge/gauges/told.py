@@ -7,11 +7,11 @@ from typing import Any
 from monitor.core.incidents import Cause, State
 from monitor.judge.cases import Case
 from monitor.judge.claims import Claim
-from monitor.judge.gauges.recent import Row
+from monitor.judge.docket import place_of
+from monitor.judge.gauges.recent import Row, showing
 from monitor.judge.trend import MOST_BAD, MOST_GOOD, UNKNOWN_BEFORE_H, Start
 from monitor.judge.turns import NO_TURN, Turn, turn
 
-GOING_ON = frozenset({State.SUSPECTED, State.CONFIRMED})
 HALF = 0.5  # of the excess that was told of: what shows less is good again
 
 
@@ -103,20 +103,18 @@ def start(rows: Sequence[Row], hit: Sequence[str], size: float) -> Start | None:
 
 def hits(rows: Sequence[Row], now: float, span_h: float, least: float) -> list[str]:
     """Senders whose mail of the last *span_h* hours shows an excess, those hit first first."""
-    groups: dict[str, list[float]] = {}
-    for row in sorted(rows, key=lambda r: (r.sent, r.test)):
-        if 0 <= now - row.at <= span_h:
-            groups.setdefault(row.sender, []).append(row.excess)
-    return [sender for sender, group in groups.items() if sum(group) / len(group) >= least]
+    recent = [row for row in rows if 0 <= now - row.at <= span_h]
+    recent.sort(key=lambda r: (r.sent, r.test))
+    return [sender for sender, is_hit in showing(recent, least).items() if is_hit]
 
 
-def name(gauge: str, claim: Claim) -> str:
+def place_told(gauge: str, claim: Claim) -> str:
     """The part of an incident's id that tells its place and gauge."""
-    return f"{(claim.provider or 'all')[:64]}-{gauge.removesuffix('_h')}"
+    return f"{place_of(claim)}-{gauge.removesuffix('_h')}"
 
 
 def is_about_delay(incident: str) -> bool:
-    """Was the id made by `name` for a delay?"""
+    """Was the id made with `place_told` for a delay?"""
     return "-delay-" in incident
 
 
