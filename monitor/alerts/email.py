@@ -30,8 +30,11 @@ class EmailAlerter:
         self._sender = sender_address
         self._clock = clock
 
-    def tell(self, alert: Alert) -> None:
-        """Send *alert* as one message.
+    # A server that takes a message twice delivers it twice, whatever its Message-ID.
+    is_repeatable = False
+
+    def tell(self, alert: Alert) -> str:
+        """Send *alert* as one message; return the server's reply.
 
         Raises:
             AgainLaterError: the mail server could not be reached, wants it later, or
@@ -47,6 +50,7 @@ class EmailAlerter:
         error = _error(alert.to, handover)
         if error is not None:
             raise error
+        return str(handover.reply or "taken")
 
     def _compose(self, alert: Alert) -> Letter:
         recipient = mime.check_address("to", alert.to)
@@ -55,14 +59,14 @@ class EmailAlerter:
             (
                 mime.mailbox_field("From", FROM_NAME, sender, called="from_name"),
                 mime.raw_field("To", recipient),
-                mime.text_field("Subject", alert.subject, called="subject"),
+                mime.text_field("Subject", alert.message.subject, called="subject"),
                 mime.raw_field("Date", format_datetime(self._clock.now())),
                 mime.raw_field("Message-ID", stamp.check_message_id(alert.message_id)),
                 _thread(alert),
                 # No out-of-office answers, and no answers to those (RFC 3834).
                 mime.raw_field("Auto-Submitted", "auto-generated"),
                 mime.raw_field("X-Auto-Response-Suppress", "All"),
-                mime.body(alert.text, alert.html, seed=alert.id),
+                mime.body(alert.message.text, alert.message.html, seed=alert.id),
             )
         )
         return Letter(alert.message_id, sender, recipient, raw)

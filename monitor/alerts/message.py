@@ -10,6 +10,7 @@ from jinja2 import Environment
 from monitor.alerts import table, words
 from monitor.core.blamed import features_of
 from monitor.core.incidents import Direction, IncidentEvent, State
+from monitor.core.ports import Message
 from monitor.rendering import environment
 
 MAX_TESTS = 20
@@ -57,8 +58,8 @@ def render(
     base_url: str | None = None,
     tests: Sequence[tuple[str, str]] = (),
     templates_dir: Path | None = None,
-) -> tuple[str, str, str]:
-    """Return subject, text and HTML of the alert about *event*.
+) -> Message:
+    """Return the alert about *event*.
 
     Recovery has templates of its own; which are used follows from the event's state.
 
@@ -78,7 +79,7 @@ def render(
         templates.get_template(f"mail/{folder}/{name}").render(view=view, say=say)
         for name in ("subject.txt", "body.txt", "body.html")
     )
-    return words.plain(subject, MAX_SUBJECT), text.strip() + "\n", html
+    return Message(words.plain(subject, MAX_SUBJECT), text.strip() + "\n", html)
 
 
 def _until(event: IncidentEvent) -> str:

@@ -13,8 +13,9 @@ from monitor.settings import Settings
 from monitor.store import backlog, jobs, pages_seeds
 from monitor.store.engine import is_current, need_database, open_engine
 from monitor.store.pages_seeds import SeedHealth
+from monitor.store.route_tables import RouteRow
 from monitor.store.secrets import Vault
-from monitor.store.tables import RouteRow, SeedRow
+from monitor.store.tables import SeedRow
 from monitor.store.verdict_tables import AlertRow
 
 LATE = timedelta(minutes=10)  # work that waits longer than this has no worker

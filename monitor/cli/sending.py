@@ -20,8 +20,9 @@ from monitor.evidence import mime, stamp
 from monitor.evidence.compose import compose
 from monitor.store import new_tests, seeds
 from monitor.store.columns import saved
+from monitor.store.route_tables import RouteRow
 from monitor.store.schedules import Plan, parse_spec, put_schedule
-from monitor.store.tables import CampaignRow, RouteRow, SeedListRow, SenderRow, TestRow
+from monitor.store.tables import CampaignRow, SeedListRow, SenderRow, TestRow
 from monitor.wiring import House
 from monitor.wiring.transports import open_named
 

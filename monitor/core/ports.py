@@ -1,13 +1,14 @@
 """What the line needs from the world outside; each edge is one kind of one of these."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from monitor.core.campaigns import Found, Handover, Letter, Wanted
 from monitor.core.errors import MailboxBusyError
+from monitor.core.routes import Severity
 
 
 class Transport(Protocol):
@@ -149,6 +150,14 @@ class Resolver(Protocol):
         """
         ...
 
+    def txt(self, domain: str) -> list[str]:
+        """Return the TXT records of *domain*, each as one string; [] if none.
+
+        Raises:
+            AgainLaterError: no answer in time.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Advisory:
@@ -164,6 +173,8 @@ class Advisory:
     updated_at: datetime
     is_resolved: bool
     url: str = ""
+    kinds: tuple[str, ...] = ()  # what it tells of: quarantine, url, zap, delay, ...
+    raw: Mapping[str, object] = field(repr=False, default_factory=dict)  # as published
 
 
 class StatusFeed(Protocol):
@@ -182,23 +193,48 @@ class StatusFeed(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
-    """One incident, in one state, told to one person."""
+class Image:
+    """A picture that stands inside a mail as `cid:name`."""
 
-    id: str  # stable: the delivery's idempotency key
-    to: str
+    name: str
+    png: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is told, in every form that a route may need."""
+
     subject: str
     text: str
-    html: str
-    message_id: str  # derived from `id`, so that a repeat can be recognised
+    html: str = ""
+    short: str = ""  # two or three lines, for chats
+    payload: Mapping[str, object] = field(default_factory=dict)  # for machines, as JSON
+    event: str = "incident"  # what webhooks call it: "incident.confirmed", "digest", ...
+    severity: Severity = Severity.WARNING
+    images: tuple[Image, ...] = ()
+    unsubscribe_url: str = ""  # one click ends it (RFC 8058): digests
+    files: Mapping[str, str] = field(default_factory=dict)  # name to text, attached
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One message to one route."""
+
+    id: str  # stable: the delivery's idempotency key
+    to: str  # an address; a URL, for a webhook
+    message: Message
+    message_id: str  # stable as well, so that a repeat can be recognised
     in_reply_to: str = ""  # the incident's first alert, so that mail clients group them
+    secrets: tuple[str, ...] = field(repr=False, default=())  # signing keys, or a secret URL
 
 
 class Alerter(Protocol):
     """One kind of route."""
 
-    def tell(self, alert: Alert) -> None:
-        """Deliver *alert*.
+    is_repeatable: bool  # does its receiver know a delivery by its id, so that twice is once?
+
+    def tell(self, alert: Alert) -> str:
+        """Deliver *alert*; return what the other side said, one line for the log.
 
         Raises:
             AgainLaterError: the channel may work later.

@@ -10,15 +10,17 @@ from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from monitor.core.campaigns import Wanted
-from monitor.core.incidents import Incident
+from monitor.core.incidents import Incident, State
 from monitor.core.placements import Placement
 from monitor.core.ports import LinkState
+from monitor.core.routes import About
 from monitor.core.seeds import Account
 from monitor.demo.stage import INBOX_PASSWORD, START, Stage
 from monitor.demo.story import Check, Facts, ReadAlert, check
 from monitor.store import incidents
 from monitor.store.placed import Placed, placed
-from monitor.store.tables import CopyRow, LinkCheckRow, RouteRow, SightingRow, TestRow
+from monitor.store.route_tables import RouteRow
+from monitor.store.tables import CopyRow, LinkCheckRow, SightingRow, TestRow
 from monitor.store.verdict_tables import AlertRow, IncidentEventRow
 
 ALERT_LIMIT = 256 * 1024  # bytes of an alert that are read back
@@ -115,7 +117,7 @@ def _alerts(session: Session, stage: Stage) -> list[ReadAlert]:
     rows = session.exec(
         select(AlertRow, RouteRow)
         .join(RouteRow, col(RouteRow.id) == col(AlertRow.route_id))
-        .where(col(AlertRow.sent_at).is_not(None))
+        .where(col(AlertRow.sent_at).is_not(None), col(AlertRow.about) == About.INCIDENT)
         .order_by(col(AlertRow.id))
     ).all()
     texts = _read_back(stage, [(route.address, row.message_id) for row, route in rows])
@@ -124,7 +126,7 @@ def _alerts(session: Session, stage: Stage) -> list[ReadAlert]:
             to=route.address,
             subject=row.subject,
             incident=row.incident,
-            state=row.state,
+            state=row.state or State.CONFIRMED,
             read_back=row.message_id in texts,
             text=texts.get(row.message_id, b"").decode("utf-8", "replace"),
         )

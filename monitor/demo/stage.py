@@ -24,8 +24,9 @@ from monitor.settings import Settings, demo_settings
 from monitor.store import seeds
 from monitor.store.columns import saved
 from monitor.store.engine import upgrade
+from monitor.store.route_tables import RouteRow
 from monitor.store.schedules import Plan, put_schedule
-from monitor.store.tables import CampaignRow, OrganisationRow, RouteRow, SenderRow
+from monitor.store.tables import CampaignRow, OrganisationRow, SenderRow
 from monitor.wiring import House, build, edges_from, load_facts
 
 START = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)

@@ -1,6 +1,7 @@
-"""Asks the DNS for a domain's mail servers."""
+"""Asks the DNS for a domain's mail servers and texts."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import dns.exception
 import dns.name
@@ -10,6 +11,7 @@ import dns.resolver
 from monitor.core.errors import AgainLaterError
 
 MAX_HOSTS = 20  # of one domain
+MAX_RECORDS = 100
 _ROOT = "."
 
 
@@ -32,20 +34,31 @@ class DnsResolver:
         A domain without MX is its own mail server (RFC 5321 section 5.1), but it is of no
         provider that we know. A null MX (RFC 7505) is none.
         """
+        records = self._ask(domain, "MX")
+        ranked = sorted((record.preference, record.exchange.to_text()) for record in records)
+        hosts = [host.lower() for _, host in ranked if host != _ROOT]
+        return [host.rstrip(".") for host in hosts][:MAX_HOSTS]
+
+    def txt(self, domain: str) -> list[str]:
+        """Return the TXT records of *domain*, the parts of each joined (RFC 7208 section 3.3)."""
+        records = self._ask(domain, "TXT")[:MAX_RECORDS]
+        return [b"".join(record.strings).decode("utf-8", "replace") for record in records]
+
+    def _ask(self, domain: str, kind: str) -> list[Any]:
+        """Return the records of one *kind*; [] if there are none, or no such name."""
         try:
             name = dns.name.from_text(domain)
         except (dns.exception.DNSException, UnicodeError):
-            return []  # no name that could have a mail server
+            return []  # no name that could have a record
         try:
-            answer = self._configured().resolve(name, "MX", search=False, lifetime=self._timeout_s)
+            return list(
+                self._configured().resolve(name, kind, search=False, lifetime=self._timeout_s)
+            )
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             return []
         except dns.exception.DNSException as error:
             why = type(error).__name__
             raise AgainLaterError(f"the DNS gave no answer about {domain!r} ({why}).") from error
-        ranked = sorted((record.preference, record.exchange.to_text()) for record in answer)
-        hosts = [host.lower() for _, host in ranked if host != _ROOT]
-        return [host.rstrip(".") for host in hosts][:MAX_HOSTS]
 
     def _configured(self) -> dns.resolver.Resolver:
         """Read the system's configuration at the first question: it may be missing."""

@@ -7,16 +7,17 @@ from sqlmodel import Session
 from monitor.core.clock import Clock
 from monitor.core.errors import AgainLaterError, InDoubtError, PersonNeededError
 from monitor.core.incidents import IncidentEvent, State
-from monitor.core.ports import Alert, Alerter
+from monitor.core.ports import Alert, Alerter, Message
 from monitor.store import alerts, incidents
-from monitor.store.tables import RouteRow
+from monitor.store.columns import saved
+from monitor.store.route_tables import RouteRow
 from monitor.store.verdict_tables import AlertRow, IncidentEventRow
 
 ATTEMPTS = 12  # then the alert is dead, and shown
 TOO_LATE = "the incident was over before this alert could be delivered"
 
-# event, recipient -> subject, text, html
-Write = Callable[[IncidentEvent, str], tuple[str, str, str]]
+# event, recipient -> what is told
+Write = Callable[[IncidentEvent, str], Message]
 
 
 def tell(
@@ -45,7 +46,7 @@ def tell(
         row.error = "in doubt: the program stopped while this alert was being handed over"
         return
     alert, kind = _compose(session, row, write)
-    row.subject = alert.subject
+    row.subject = alert.message.subject
     row.attempts += 1
     row.started_at = clock.now()
     session.add(row)
@@ -68,14 +69,11 @@ def _is_too_late(session: Session, row: AlertRow) -> bool:
 
 def _compose(session: Session, row: AlertRow, write: Write) -> tuple[Alert, str]:
     route = session.get_one(RouteRow, row.route_id)
-    event = incidents.decode(session.get_one(IncidentEventRow, row.event_id))
-    subject, text, html = write(event, route.address)
+    event = incidents.decode(session.get_one(IncidentEventRow, saved(row.event_id)))
     alert = Alert(
-        id=f"{row.incident}:{row.state}:{row.cause}:{row.route_id}",
+        id=f"{row.incident}:{row.topic}:{row.route_id}",
         to=route.address,
-        subject=subject,
-        text=text,
-        html=html,
+        message=write(event, route.address),
         message_id=row.message_id,
         in_reply_to=alerts.first_message_id(session, row.incident, row.route_id),
     )

@@ -7,7 +7,7 @@ from sqlmodel import Session
 from monitor.core.clock import Clock
 from monitor.core.incidents import TOLD, Cause, IncidentEvent, State
 from monitor.store import alerts, incidents, jobs
-from monitor.store.tables import RouteRow
+from monitor.store.route_tables import RouteRow
 from monitor.store.verdict_tables import AlertRow, IncidentEventRow
 
 # Trouble of the operator, not of senders: shown on the dashboard.

@@ -6,7 +6,8 @@ from datetime import datetime
 from sqlmodel import Session, col, or_, select
 
 from monitor.store.columns import saved
-from monitor.store.tables import RouteRow, SenderRow
+from monitor.store.route_tables import RouteRow
+from monitor.store.tables import SenderRow
 from monitor.store.verdict_tables import AlertRow, IncidentEventRow
 
 
@@ -34,11 +35,11 @@ def owe(
     session: Session, event: IncidentEventRow, route: RouteRow, *, message_id: str, now: datetime
 ) -> AlertRow | None:
     """Owe one alert; None if this route was told of this state before."""
+    topic = f"{event.state}/{event.cause}"
     known = session.exec(
         select(AlertRow).where(
             col(AlertRow.incident) == event.incident,
-            col(AlertRow.state) == event.state,
-            col(AlertRow.cause) == event.cause,
+            col(AlertRow.topic) == topic,
             col(AlertRow.route_id) == route.id,
         )
     ).first()
@@ -46,6 +47,7 @@ def owe(
         return None
     row = AlertRow(
         incident=event.incident,
+        topic=topic,
         state=event.state,
         cause=event.cause,
         event_id=saved(event.id),

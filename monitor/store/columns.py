@@ -19,6 +19,11 @@ def json_column() -> Any:  # noqa: ANN401 - SQLModel's Field is typed so
     return Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
 
 
+def json_list() -> Any:  # noqa: ANN401 - SQLModel's Field is typed so
+    """A JSON column that holds a list and is never NULL."""
+    return Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+
+
 def saved(row_id: int | None) -> int:
     """Return the id of a row that has been flushed, which the database has set by then."""
     if row_id is None:

@@ -10,8 +10,10 @@ from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from monitor.core.incidents import Incident, State, fold
+from monitor.core.routes import About
 from monitor.store.incidents import decode
-from monitor.store.tables import RouteRow, SenderRow
+from monitor.store.route_tables import RouteRow
+from monitor.store.tables import SenderRow
 from monitor.store.verdict_tables import AdvisoryRow, AlertRow, IncidentEventRow
 
 # A provider may publish long after the start, and names a start that it revises later.
@@ -88,6 +90,7 @@ def alerts(session: Session, *, limit: int, incident: str | None = None) -> list
     wanted = (
         select_rows(AlertRow, RouteRow)
         .join(RouteRow, col(RouteRow.id) == col(AlertRow.route_id))
+        .where(col(AlertRow.about) == About.INCIDENT)
         .order_by(col(AlertRow.created_at).desc(), col(AlertRow.id).desc())
         .limit(limit)
     )
@@ -96,7 +99,7 @@ def alerts(session: Session, *, limit: int, incident: str | None = None) -> list
     return [
         SentAlert(
             incident=alert.incident,
-            state=alert.state,
+            state=alert.state or State.CONFIRMED,
             kind=route.kind,
             to=route.address,
             subject=alert.subject,

@@ -43,19 +43,6 @@ class SenderRow(SQLModel, table=True):
     ip_prefix: str = Field(default="", max_length=64)
 
 
-class RouteRow(SQLModel, table=True):
-    """Where alerts about one sender (or, without one, the whole organisation) go."""
-
-    __tablename__ = "route"
-    __table_args__ = (UniqueConstraint("organisation_id", "sender_id", "kind", "address"),)
-
-    id: int | None = Field(default=None, primary_key=True)
-    organisation_id: int = Field(foreign_key="organisation.id", index=True)
-    sender_id: int | None = Field(default=None, foreign_key="sender.id")
-    kind: str = Field(default="email", max_length=32)
-    address: str = Field(max_length=320)
-
-
 class SeedRow(SQLModel, table=True):
     """One test mailbox. `secret` is its password, encrypted; see store/secrets.py."""
 

@@ -7,7 +7,8 @@ from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from monitor.core.incidents import Cause, State
-from monitor.store.columns import json_column, words
+from monitor.core.routes import About, Arrival, Severity
+from monitor.store.columns import json_column, json_list, words
 
 
 class ObservationRow(SQLModel, table=True):
@@ -63,19 +64,29 @@ class IncidentEventRow(SQLModel, table=True):
 
 
 class AlertRow(SQLModel, table=True):
-    """An alert that is owed: one per incident, state and route."""
+    """The outbox: a message that is owed to a route, once for each topic of its thread.
+
+    The thread is an incident, or what else is told ("digest", "trouble:ID", ...); the topic is
+    what is new ("confirmed/provider", "widened/2", "reminder/1", a day). `message_id` is the
+    delivery's idempotency key, by mail and by webhook.
+    """
 
     __tablename__ = "alert"
     __table_args__ = (
-        UniqueConstraint("incident", "state", "cause", "route_id"),
+        UniqueConstraint("incident", "topic", "route_id", name="uq_alert_topic"),
         Index("ix_alert_owed", "sent_at", "dead_at", "due_at"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
-    incident: str = Field(max_length=100)
-    state: State = Field(sa_type=words(State))
-    cause: Cause = Field(sa_type=words(Cause))
-    event_id: int = Field(foreign_key="incident_event.id")
+    about: About = Field(default=About.INCIDENT, sa_type=words(About))
+    incident: str = Field(max_length=100)  # the thread
+    topic: str = Field(max_length=300)
+    state: State | None = Field(default=None, sa_type=words(State))  # these three: of incidents
+    cause: Cause | None = Field(default=None, sa_type=words(Cause))
+    event_id: int | None = Field(default=None, foreign_key="incident_event.id")
+    severity: Severity = Field(default=Severity.WARNING, sa_type=words(Severity))
+    body: dict[str, Any] = json_column()  # what was known when it was owed, and is told
+    arrival: Arrival = Field(default=Arrival.UNASKED, sa_type=words(Arrival))
     route_id: int = Field(foreign_key="route.id")
     message_id: str = Field(unique=True, max_length=250)
     subject: str = Field(default="", max_length=998)
@@ -106,3 +117,6 @@ class AdvisoryRow(SQLModel, table=True):
     is_resolved: bool
     url: str = Field(default="", max_length=500)
     seen_at: datetime
+    source: str = Field(default="", max_length=100)  # the feed; "" if a person entered it
+    kinds: list[str] = json_list()  # what it tells of: quarantine, url, zap, delay, ...
+    raw: dict[str, Any] = json_column()  # as it was published

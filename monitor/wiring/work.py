@@ -10,6 +10,7 @@ from sqlmodel import Session
 from monitor.alerts.message import render
 from monitor.core.campaigns import Campaign, Letter
 from monitor.core.incidents import IncidentEvent
+from monitor.core.ports import Message
 from monitor.evidence.compose import compose
 from monitor.evidence.facts import facts
 from monitor.evidence.links import links
@@ -156,7 +157,7 @@ def _tell(house: "House", session: Session, job: Job) -> None:
     )
 
 
-def _write(house: "House", event: IncidentEvent, recipient: str) -> tuple[str, str, str]:
+def _write(house: "House", event: IncidentEvent, recipient: str) -> Message:
     return render(
         event,
         recipient=recipient,

@@ -17,9 +17,10 @@ from monitor.core.errors import MailboxLockedError
 from monitor.core.incidents import Cause, State
 from monitor.lab.lab import Lab
 from monitor.store import seed_health
+from monitor.store.route_tables import RouteRow
 from monitor.store.secrets import new_key
 from monitor.store.seed_health import Attempt
-from monitor.store.tables import OrganisationRow, RouteRow
+from monitor.store.tables import OrganisationRow
 from monitor.store.verdict_tables import AlertRow, IncidentEventRow
 from monitor.store.work_tables import JobRow, JobState
 from tests.cli.typed import listed, run, setting

@@ -16,7 +16,8 @@ from sqlmodel import Session, SQLModel, select
 
 from monitor.core.errors import BadInputError
 from monitor.evidence.eml import MAX_BYTES, MAX_NAME, read_campaign
-from monitor.store.tables import CampaignRow, CopyRow, OrganisationRow, RouteRow, SenderRow, TestRow
+from monitor.store.route_tables import RouteRow
+from monitor.store.tables import CampaignRow, CopyRow, OrganisationRow, SenderRow, TestRow
 from tests.cli.typed import EML, listed, refused, run
 
 BODY = b"\r\n\r\nRead https://news.example.org/march\r\n"

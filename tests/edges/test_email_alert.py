@@ -25,7 +25,7 @@ from monitor.core.errors import (
     TransportRefusedError,
 )
 from monitor.core.incidents import Cause, Direction, Evidence, IncidentEvent, State, Tally
-from monitor.core.ports import Alert
+from monitor.core.ports import Alert, Message
 from monitor.rendering import data_dir
 
 NAMES = {"microsoft365": "Microsoft 365", "gmail": "Gmail"}
@@ -76,7 +76,8 @@ SENDER = replace(
 
 
 def write(event: IncidentEvent, **options: object) -> tuple[str, str, str]:
-    return render(event, recipient="ops@a.example", names=NAMES, base_url="https://watch.example/")
+    told = render(event, recipient="ops@a.example", names=NAMES, base_url="https://watch.example/")
+    return told.subject, told.text, told.html
 
 
 def first_sentence(event: IncidentEvent) -> str:
@@ -303,7 +304,8 @@ def test_other_senders_are_counted_but_never_named() -> None:
 
 def test_affected_tests_are_listed_with_their_links() -> None:
     tests = [("March news", "https://watch.example/tests/1"), ("<b>odd</b>", "")]
-    _, text, html = render(PROVIDER, recipient="x@a.example", names=NAMES, tests=tests)
+    told = render(PROVIDER, recipient="x@a.example", names=NAMES, tests=tests)
+    text, html = told.text, told.html
 
     assert "- March news: https://watch.example/tests/1" in text
     assert '<a href="https://watch.example/tests/1">March news</a>' in html
@@ -312,7 +314,8 @@ def test_affected_tests_are_listed_with_their_links() -> None:
 
 def test_without_a_dashboard_there_is_no_link() -> None:
     for base_url in (None, ""):
-        _, text, html = render(PROVIDER, recipient="x@a.example", names={}, base_url=base_url)
+        told = render(PROVIDER, recipient="x@a.example", names={}, base_url=base_url)
+        text, html = told.text, told.html
 
         assert "http" not in text
         assert "href" not in html
@@ -323,12 +326,10 @@ def test_templates_of_one_s_own_come_before_ours(tmp_path: Path) -> None:
     own.mkdir(parents=True)
     (own / "subject.txt").write_text("Acme: {{ say.lead[0] }}", "utf-8")
 
-    subject, text, _ = render(
-        PROVIDER, recipient="x@a.example", names=NAMES, templates_dir=tmp_path
-    )
+    told = render(PROVIDER, recipient="x@a.example", names=NAMES, templates_dir=tmp_path)
 
-    assert subject.startswith("Acme: It is Microsoft 365, not you: since 2 March 2026")
-    assert text == render(PROVIDER, recipient="x@a.example", names=NAMES)[1]
+    assert told.subject.startswith("Acme: It is Microsoft 365, not you: since 2 March 2026")
+    assert told.text == render(PROVIDER, recipient="x@a.example", names=NAMES).text
 
 
 def test_words_of_one_s_own_are_said_in_our_templates(tmp_path: Path) -> None:
@@ -338,7 +339,7 @@ def test_words_of_one_s_own_are_said_in_our_templates(tmp_path: Path) -> None:
         words.replace(", not you", ", and not you"), "utf-8"
     )
 
-    text = render(PROVIDER, recipient="x@a.example", names=NAMES, templates_dir=tmp_path)[1]
+    text = render(PROVIDER, recipient="x@a.example", names=NAMES, templates_dir=tmp_path).text
 
     assert text.startswith("It is Microsoft 365, and not you: since 2 March 2026")
 
@@ -360,9 +361,10 @@ def test_what_comes_from_outside_is_escaped(cause: Cause, state: State) -> None:
         sentence=HOSTILE,
         evidence=Evidence(hit=(tally(HOSTILE, 1),), controls=(tally(HOSTILE, 1),)),
     )
-    subject, text, html = render(
+    told = render(
         evil, recipient=HOSTILE, names={}, base_url="https://w.example", tests=[(HOSTILE, "")]
     )
+    subject, text, html = told.subject, told.text, told.html
 
     assert "<script" not in html
     assert "49" not in html + text + subject
@@ -374,7 +376,8 @@ def test_what_comes_from_outside_is_escaped(cause: Cause, state: State) -> None:
 def test_any_names_can_be_told(words: str, value: str, kind: str) -> None:
     event = replace(PROVIDER, sentence=words, feature=f"{kind}:{value}", provider=words)
 
-    assert all(render(event, recipient=words, names={}))
+    told = render(event, recipient=words, names={})
+    assert told.subject and told.text and told.html
 
 
 class Outbox:
@@ -401,9 +404,7 @@ def alert(**changes: str) -> Alert:
         Alert(
             id="m365/1:confirmed:1",
             to="ops@a.example",
-            subject=subject,
-            text=text,
-            html=html,
+            message=Message(subject, text, html),
             message_id="<alert.2@watch.example>",
             in_reply_to="<alert.1@watch.example>",
         ),
@@ -507,5 +508,11 @@ def test_a_server_that_refuses_us_is_no_verdict_on_the_recipient(at_once: bool) 
     [("to", "nobody"), ("subject", "x\r\nBcc: y@z.example"), ("message_id", "none")],
 )
 def test_an_alert_that_cannot_be_a_message_is_refused(field: str, value: str) -> None:
+    one = alert()
+    if field == "subject":
+        one = replace(one, message=replace(one.message, subject=value))
+    else:
+        one = replace(one, **{field: value})
+
     with pytest.raises(BadInputError):
-        sent(alert(**{field: value}))
+        sent(one)

@@ -13,8 +13,9 @@ from monitor.core.seeds import SeedEntry
 from monitor.store import seeds
 from monitor.store.columns import saved
 from monitor.store.engine import open_engine, upgrade
+from monitor.store.route_tables import RouteRow
 from monitor.store.secrets import Vault, new_key
-from monitor.store.tables import CampaignRow, OrganisationRow, RouteRow, SenderRow
+from monitor.store.tables import CampaignRow, OrganisationRow, SenderRow
 from tests.steps.world import PROVIDER, World
 
 

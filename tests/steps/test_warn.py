@@ -7,12 +7,13 @@ from sqlmodel import Session, select
 
 from monitor.core.errors import AgainLaterError, InDoubtError, PersonNeededError, SeedwatchError
 from monitor.core.incidents import Cause, IncidentEvent, State
-from monitor.core.ports import Alert
+from monitor.core.ports import Alert, Message
 from monitor.steps.tell import tell
 from monitor.steps.warn import warn
 from monitor.store import incidents
 from monitor.store.columns import saved
-from monitor.store.tables import RouteRow, SenderRow
+from monitor.store.route_tables import RouteRow
+from monitor.store.tables import SenderRow
 from monitor.store.verdict_tables import AlertRow, IncidentEventRow
 from tests.steps.stories import event
 from tests.steps.world import World
@@ -24,11 +25,13 @@ class Channel:
 
     trouble: BaseException | None = None
     told: list[Alert] = field(default_factory=list)
+    is_repeatable: bool = False
 
-    def tell(self, alert: Alert) -> None:
+    def tell(self, alert: Alert) -> str:
         if self.trouble is not None:
             raise self.trouble
         self.told.append(alert)
+        return "taken"
 
 
 def happens(world: World, told: IncidentEvent) -> list[AlertRow]:
@@ -49,7 +52,7 @@ def deliver(world: World, alert: AlertRow, channel: Channel) -> None:
         world.session,
         alert_id=saved(alert.id),
         alerters={"email": channel},
-        write=lambda said, to: (f"{said.state} for {to}", said.sentence, "<p>html</p>"),
+        write=lambda said, to: Message(f"{said.state} for {to}", said.sentence, "<p>html</p>"),
         clock=world.clock,
     )
     world.session.commit()

@@ -17,12 +17,12 @@ from monitor.settings.sections import Database, Reading, Secrets, Sending, Setti
 from monitor.store import jobs, new_tests, schedules, seeds, sightings
 from monitor.store.columns import saved
 from monitor.store.engine import upgrade
+from monitor.store.route_tables import RouteRow
 from monitor.store.schedules import Plan, put_schedule
 from monitor.store.tables import (
     CampaignRow,
     CopyRow,
     OrganisationRow,
-    RouteRow,
     SeedListRow,
     SeedRow,
     SenderRow,

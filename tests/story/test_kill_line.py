@@ -27,7 +27,8 @@ from monitor.lab.scenario import load_scenario
 from monitor.settings import load_settings, write_config
 from monitor.steps.judge import hear
 from monitor.store import observations
-from monitor.store.tables import CopyRow, HandoverRow, RouteRow, SeedRow, SightingRow, TestRow
+from monitor.store.route_tables import RouteRow
+from monitor.store.tables import CopyRow, HandoverRow, SeedRow, SightingRow, TestRow
 from monitor.store.verdict_tables import AlertRow, IncidentEventRow, ObservationRow
 from monitor.store.work_tables import JobRow, JobState
 from monitor.wiring.routine import put_routine

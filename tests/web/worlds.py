@@ -15,6 +15,7 @@ from monitor.core.ports import LinkState
 from monitor.core.seeds import ProviderFacts
 from monitor.store import incidents
 from monitor.store.columns import saved
+from monitor.store.route_tables import RouteRow
 from monitor.store.tables import (
     CampaignRow,
     CopyRow,
@@ -22,7 +23,6 @@ from monitor.store.tables import (
     HandoverRow,
     LinkCheckRow,
     OrganisationRow,
-    RouteRow,
     SeedListRow,
     SeedRow,
     SenderRow,

@@ -3,7 +3,13 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from monitor.store import tables, verdict_tables, work_tables  # noqa: F401 - their rows
+from monitor.store import (  # noqa: F401 - their rows
+    feed_tables,
+    route_tables,
+    tables,
+    verdict_tables,
+    work_tables,
+)
 
 context.configure(
     connection=context.config.attributes["connection"],

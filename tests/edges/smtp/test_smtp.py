@@ -9,7 +9,7 @@ from monitor.alerts.email import EmailAlerter
 from monitor.core.campaigns import Handover, Letter, Outcome, SmtpReply
 from monitor.core.clock import ManualClock
 from monitor.core.errors import AgainLaterError, InDoubtError, PersonNeededError
-from monitor.core.ports import Alert
+from monitor.core.ports import Alert, Message
 from monitor.core.seeds import Endpoint, Security
 from monitor.senders.replies import read_reply
 
@@ -227,7 +227,7 @@ def alerter(stage: Any, server: Any) -> EmailAlerter:
     return EmailAlerter(stage.transport(server.endpoint), "alerts@watch.example", clock)
 
 
-ALERT = Alert("1", "ops@a.example", "s", "t", "<p>t</p>", "<a@watch.example>")
+ALERT = Alert("1", "ops@a.example", Message("s", "t", "<p>t</p>"), "<a@watch.example>")
 
 
 @pytest.mark.parametrize(

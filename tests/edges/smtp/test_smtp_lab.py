@@ -9,7 +9,7 @@ from monitor.alerts.email import EmailAlerter
 from monitor.core.campaigns import Campaign, Match, Outcome, Wanted
 from monitor.core.clock import ManualClock
 from monitor.core.errors import PersonNeededError
-from monitor.core.ports import Alert
+from monitor.core.ports import Alert, Message
 from monitor.evidence import stamp
 from monitor.evidence.compose import compose
 from monitor.evidence.facts import facts
@@ -154,9 +154,11 @@ def test_an_alert_is_found_in_its_recipients_mailbox(lab: Lab, clock: ManualCloc
     alert = Alert(
         id="m365-1:confirmed:1",
         to="ops@inbox.lab.example",
-        subject="Microsoft 365, not you: mail is quarantined",
-        text="It is Microsoft 365, not you.",
-        html="<p>It is Microsoft 365, not you.</p>",
+        message=Message(
+            "Microsoft 365, not you: mail is quarantined",
+            "It is Microsoft 365, not you.",
+            "<p>It is Microsoft 365, not you.</p>",
+        ),
         message_id="<alert.1.1@watch.example>",
     )
     EmailAlerter(transport(lab), "alerts@watch.example", clock).tell(alert)
@@ -165,7 +167,9 @@ def test_an_alert_is_found_in_its_recipients_mailbox(lab: Lab, clock: ManualCloc
 
 
 def test_an_alert_to_nobody_needs_a_person(lab: Lab, clock: ManualClock) -> None:
-    alert = Alert("1", "nobody@inbox.lab.example", "s", "t", "<p>t</p>", "<a@watch.example>")
+    alert = Alert(
+        "1", "nobody@inbox.lab.example", Message("s", "t", "<p>t</p>"), "<a@watch.example>"
+    )
 
     with pytest.raises(PersonNeededError):
         EmailAlerter(transport(lab), "alerts@watch.example", clock).tell(alert)
