@@ -60,7 +60,8 @@ class Docket:
         return iter(list(self.cases.values()))
 
     def open(self) -> list[Case]:
-        return [case for case in self.cases.values() if case.is_open]
+        closed = State.CLOSED
+        return [case for case in self.cases.values() if case.state is not closed]
 
     def add(self, case: Case) -> None:
         self.cases[case.id] = case
@@ -168,6 +169,8 @@ class Docket:
         worse = [case for case in cases if not case.claim.is_better]
         better = [case for case in cases if case.claim.is_better]
         for cluster in clusters:
+            if not (cases or self.late or cluster.explained or cluster.eased):
+                continue
             explained = {c.id: share for c in worse if (share := c.explains(cluster))}
             if self.late and cluster.way is Fate.MISSING:
                 explained |= {c.id: share for c in self.late if (share := c.explains(cluster))}

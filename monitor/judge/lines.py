@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from monitor.core.incidents import Cause
@@ -35,6 +36,7 @@ class Line:
     confirm: float
 
 
+@lru_cache(maxsize=256)
 def nats(false_alarms: float) -> float:
     """The line for so many false alarms per provider and year.
 

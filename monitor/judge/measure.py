@@ -27,7 +27,9 @@ def measure(cluster: Cluster, health: SeedHealth, *, anew: bool = True) -> None:
     if not fates:
         cluster.count(None, {})
         return
-    here = _group(cluster, fates, health.at(cluster.provider))
+    seeds = health.at(cluster.provider)
+    usual = {address: _usual(cluster, seeds.get(address)) for address in cluster.fates}
+    here = _group(fates, usual)
     moved = sum(fate is Fate.REMOVED for fate in fates.values())
     counts = Counts(
         n=here.n,
@@ -36,7 +38,7 @@ def measure(cluster: Cluster, health: SeedHealth, *, anew: bool = True) -> None:
         was_watched=cluster.look > 0 or moved > 0,
         expected=min(MOST_EXPECTED, max(LEAST_EXPECTED, here.usual / here.n)),
     )
-    cluster.count(counts, _regions(cluster, health))
+    cluster.count(counts, _regions(cluster, health, usual))
 
 
 def counted(cluster: Cluster, health: SeedHealth) -> dict[str, Fate]:
@@ -68,18 +70,23 @@ class _Group:
         return _Group(self.n - part.n, self.lost - part.lost, self.usual - part.usual)
 
 
-def _group(cluster: Cluster, fates: Mapping[str, Fate], seeds: Mapping[str, Seed]) -> _Group:
-    lost, usual = 0, 0.0
+def _usual(cluster: Cluster, seed: Seed | None) -> float:
+    """How probable it is that the copy in *seed* is lost."""
+    return min(MOST_USUAL, cluster.usual if seed is None else cluster.usual * seed.own_rate)
+
+
+def _group(fates: Mapping[str, Fate], usual: Mapping[str, float]) -> _Group:
+    lost, expected = 0, 0.0
     for address, fate in fates.items():
-        seed = seeds.get(address)
-        each = cluster.usual if seed is None else cluster.usual * seed.own_rate
-        usual += min(MOST_USUAL, each)
+        expected += usual[address]
         if fate is not Fate.ARRIVED:
             lost += was_lost(fate)
-    return _Group(len(fates), lost, usual)
+    return _Group(len(fates), lost, expected)
 
 
-def _regions(cluster: Cluster, health: SeedHealth) -> dict[str, float]:
+def _regions(
+    cluster: Cluster, health: SeedHealth, usual: Mapping[str, float]
+) -> dict[str, float]:
     seeds = health.at(cluster.provider)
     out = _left_out(cluster, seeds)
     failing = health.failing_regions(cluster.provider) if out else frozenset()
@@ -90,7 +97,7 @@ def _regions(cluster: Cluster, health: SeedHealth) -> dict[str, float]:
             members.setdefault(seed.region, {})[address] = fate
     if len(members) < 2:
         return {}
-    groups = {region: _group(cluster, fates, seeds) for region, fates in members.items()}
+    groups = {region: _group(fates, usual) for region, fates in members.items()}
     everywhere = _Group(
         sum(g.n for g in groups.values()),
         sum(g.lost for g in groups.values()),

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from monitor.judge.columns import Columns, Kind, columns
 from monitor.judge.losses import beyond, filled
 from monitor.judge.memory import Memory
 from monitor.judge.scan import ANY_SHARE, MOSTLY_ALL, Question, evidence
-from monitor.judge.table import IS_BAD, REMOVAL, REMOVAL_AT, SENDER, Rows
+from monitor.judge.table import IS_BAD, REMOVAL, REMOVAL_AT, SENDER, Mask, Rows, numbered
 
 KINDS = ((Kind.ARRIVAL, 0.6), (Kind.REMOVAL, 0.2), (Kind.BOTH, 0.2))  # how incidents show
 ALL_MAIL, ANY_FEATURE, ANY_REGION = 0.5, 0.3, 0.2  # what they concern
@@ -136,7 +137,9 @@ def _of_victims(
     rows = seen.rows[::-1]
     rows = rows[table.flag(IS_BAD, rows)]
     carrying = memory.clusters(rows) if about is None else [about]
-    names = dict.fromkeys(f for cluster in carrying for f in cluster.features)
+    # Senders' features are the same again and again: each list of them is read once.
+    lists = dict.fromkeys(cluster.features for cluster in carrying)
+    names = dict.fromkeys(chain.from_iterable(lists))
     return commonest(memory, rows, names, also)
 
 
@@ -148,11 +151,22 @@ def commonest(memory: Memory, rows: Rows, names: Iterable[str], also: str | None
     """
     table = memory.table
     shared = [name for name in names if table.is_shared(name)]
-    senders = table.key(SENDER, rows)
-    counts = [len(np.unique(senders[having])) for having in table.having(shared, rows)]
+    counts = _senders_having(table.having(shared, rows), numbered(table.key(SENDER, rows)))
     common = [(n, name) for n, name in zip(counts, shared, strict=True) if n >= FEWEST_VICTIMS]
     common.sort(key=lambda c: (c[1] != also, -c[0]))
     return [name for _, name in common[:MOST_FEATURES]]
+
+
+def _senders_having(having: Mask, senders: Rows) -> list[int]:
+    """Of each feature, the senders of mail that has it; *having* is features x clusters."""
+    if not len(senders):
+        return [0] * len(having)
+    feature, place = np.nonzero(having)
+    width = int(senders.max()) + 1
+    seen = np.zeros(len(having) * width, dtype=bool)
+    seen[feature * width + senders[place]] = True
+    counts: list[int] = seen.reshape(-1, width).sum(axis=1).tolist()
+    return counts
 
 
 def shared_features(memory: Memory) -> int:
