@@ -158,9 +158,9 @@ class Cluster:
     def see(self, observation: Observation, at: float) -> Change:
         """Take in one look; say what it changed."""
         is_earlier = observation.look < self.look
-        if not is_earlier and self._shows_nothing_new(observation):
-            return self._looked_again(observation, at)
-        seen = list(observation.placements.items())[:MOST_COPIES]
+        fates = {seed: _FATE.get(p) for seed, p in observation.placements.items()}
+        # Most looks find every copy where it was.
+        seen = [] if fates == self.fates else list(observation.placements.items())[:MOST_COPIES]
         decided, moved = [], False
         for name, placement in seen:
             seed = name if len(name) <= LONGEST else name[:LONGEST]
@@ -186,18 +186,6 @@ class Cluster:
             is_news=bool(decided) or moved or was_blind != self.is_blind,
             is_watched=not was_watched and self.look > 0,
         )
-
-    def _shows_nothing_new(self, observation: Observation) -> bool:
-        """Is every copy known, and where it was? Most looks find no more than that."""
-        seen = observation.placements
-        if not seen or len(seen) != len(self.fates):
-            return False
-        return {seed: _FATE.get(placement) for seed, placement in seen.items()} == self.fates
-
-    def _looked_again(self, observation: Observation, at: float) -> Change:
-        was_watched = self.look > 0
-        self.look, self.unknown, self.last = observation.look, 0, max(self.last, at)
-        return Change((), is_news=False, is_watched=not was_watched and self.look > 0)
 
     def count(self, counts: Counts | None, regional: dict[str, float]) -> None:
         """Take *counts* for what this cluster says, and work out its likelihoods."""

@@ -88,6 +88,8 @@ class Judge:
         return events
 
     def _ask_gauges(self, *, opens: bool) -> list[IncidentEvent]:
+        if not self._gauges.is_due(self._now):
+            return []
         rate = self._false_alarms_per_year * GAUGES_SHARE
         lines = Lines(rate, self._intake.baseline.providers)
         return self._gauges.ask(self._now, lines, self._names, opens=opens)

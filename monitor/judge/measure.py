@@ -84,9 +84,7 @@ def _group(fates: Mapping[str, Fate], usual: Mapping[str, float]) -> _Group:
     return _Group(len(fates), lost, expected)
 
 
-def _regions(
-    cluster: Cluster, health: SeedHealth, usual: Mapping[str, float]
-) -> dict[str, float]:
+def _regions(cluster: Cluster, health: SeedHealth, usual: Mapping[str, float]) -> dict[str, float]:
     seeds = health.at(cluster.provider)
     out = _left_out(cluster, seeds)
     failing = health.failing_regions(cluster.provider) if out else frozenset()

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -44,16 +43,17 @@ def suspect(
         beside: an open incident that is being judged anew, and must not explain itself.
     """
     best: dict[Claim, Suspicion] = {}
-    is_removing = _is_removing(memory, provider, now)
+    may_be_removal = about is None or about.moved is not None
+    is_removing = may_be_removal and _is_removing(memory, provider, now)
     for kind, share in KINDS:
         if not _is_asked(kind, about, is_removing=is_removing):
             continue
         seen = columns(memory, provider, now, kind, beside=beside)
-        for suspicion in _of_kind(memory, seen, (provider, kind), about, also):
-            score = suspicion.score + math.log(share)
-            known = best.get(suspicion.claim)
+        for claim, bare, window in _of_kind(memory, seen, (provider, kind), about, also):
+            score = bare + math.log(share)
+            known = best.get(claim)
             if known is None or score > known.score:
-                best[suspicion.claim] = replace(suspicion, score=score)
+                best[claim] = Suspicion(claim, score, window, kind is not Kind.ARRIVAL)
     slow = None if about else slide.suspect(memory, provider, now, beside=beside)
     if slow is not None and slow.score >= best.get(slow.claim, slow).score:
         best[slow.claim] = slow
@@ -82,8 +82,11 @@ def _of_kind(
     place: tuple[str, Kind],
     about: Cluster | None,
     also: str | None,
-) -> Iterator[Suspicion]:
-    """Ask all claims at once: they are rows of the same arrays."""
+) -> Iterator[tuple[Claim, float, float]]:
+    """Ask all claims at once: they are rows of the same arrays.
+
+    Each has its log evidence, were its kind certain, and the window of its start.
+    """
     provider, kind = place
     if not len(seen):
         return
@@ -100,7 +103,7 @@ def _of_kind(
     scores, windows = evidence(seen, _question(memory, seen, provider, features, regions))
     found = zip(claims, scores.tolist(), windows.tolist(), strict=True)
     for (claim, prior), score, window in found:
-        yield Suspicion(claim, score + prior, window, kind is not Kind.ARRIVAL)
+        yield claim, score + prior, window
 
 
 def _question(

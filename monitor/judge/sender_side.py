@@ -5,7 +5,7 @@ die everywhere by their own content.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
 
@@ -88,7 +88,9 @@ def suspect(
 class _Record:
     """A sender's campaigns of the last week, oldest first."""
 
-    tests: list[str]
+    rows: Rows  # of all its clusters
+    campaign: Rows  # of each of them, its number before they were put in order
+    order: Rows  # those numbers, in the order of time
     at: Floats
     losses: Floats  # campaigns x providers: log odds of trouble that nothing known explains
 
@@ -105,8 +107,7 @@ def _record(memory: Memory, sender: str, since: float) -> _Record:
     at = np.array([trial.at for trial in trials])
     order = np.argsort(at, kind="stable")
     order = order[at[order] >= since]
-    names = list(dict.fromkeys(tests))
-    return _Record([names[place] for place in order.tolist()], at[order], losses[order])
+    return _Record(rows, campaign, order, at[order], losses[order])
 
 
 def _at_provider(memory: Memory, sender: str, provider: str, since: float) -> float:
@@ -222,8 +223,7 @@ def _features(
 
     Mail of others that contains it as well, and is fine, speaks against it.
     """
-    carried = _carried(memory, record.tests)
-    having = {f: np.array([f in carry for carry in carried], dtype=bool) for f in latest.features}
+    having = dict(zip(latest.features, _carried(memory, record, latest.features), strict=True))
     among = math.log(max(1, len(latest.features)))
     some = {feature: mine for feature, mine in having.items() if not mine.all()}
     if some and least > -math.inf:
@@ -238,10 +238,12 @@ def _features(
         yield Suspicion(Claim(Cause.CONTENT, sender=latest.sender, feature=feature), score - among)
 
 
-def _carried(memory: Memory, tests: list[str]) -> list[set[str]]:
-    """What the campaigns *tests* contain."""
-    trials = [memory.trials[test].clusters.values() for test in tests]
-    return [{f for features in {c.features for c in trial} for f in features} for trial in trials]
+def _carried(memory: Memory, record: _Record, features: Sequence[str]) -> Mask:
+    """Features x campaigns: which contain it?"""
+    feature, place = np.nonzero(memory.table.having(features, record.rows))
+    carried = np.zeros((len(features), int(record.campaign.max()) + 1), dtype=bool)
+    carried[feature, record.campaign[place]] = True
+    return np.asarray(carried[:, record.order])
 
 
 def _spared(memory: Memory, record: _Record, sender: str, features: list[str]) -> list[Floats]:

@@ -82,6 +82,10 @@ class Gauges:
         weight = LEAST_LEARNT if explained else 1.0
         self.usual.learn(place, campaign.sender, campaign.sent, value, weight=weight)
 
+    def is_due(self, now: float) -> bool:
+        """Is it time for a round of questions, and is there anything to ask about?"""
+        return now - self.asked >= ASKED_H and bool(self.recent.campaigns or self.cases)
+
     def ask(
         self, now: float, lines: Lines, names: Mapping[str, str], *, opens: bool
     ) -> list[IncidentEvent]:
@@ -91,7 +95,7 @@ class Gauges:
             lines: of the share of false alarms that is left to the gauges.
             opens: false for history, from which only the usual unrest is learnt.
         """
-        if now - self.asked < ASKED_H or not (self.recent.campaigns or self.cases):
+        if not self.is_due(now):
             return []
         self.asked = now
         events = []
