@@ -264,7 +264,8 @@ def test_alerts_that_were_not_delivered_count_for_seven_days(
     session.flush()
     session.add(
         AlertRow(
-            incident="i", state=State.CONFIRMED, cause=Cause.PROVIDER, event_id=1, route_id=1,
+            incident="i", topic="t", state=State.CONFIRMED, cause=Cause.PROVIDER, event_id=1,
+            route_id=1,
             message_id="<a@b.example>", created_at=then, due_at=then, dead_at=then,
             error="no such user",
         )

@@ -194,6 +194,7 @@ class World:
         session.add(
             AlertRow(
                 incident=event.incident,
+                topic=f"{event.state}/{event.cause}",
                 state=event.state,
                 cause=event.cause,
                 event_id=row,
