@@ -29,7 +29,9 @@ class Share:
 
 
 RHYTHM_KEEP = 0.75  # memory of a weekday, a week: four such days
-RHYTHM_PRIOR = 30.0  # clusters' worth of being a day like the others
+SPREAD = 0.4  # variance of a cluster's share lost, over that of one copy
+USUAL_RHYTHM, RHYTHM_DAYS = 0.3, 2.0  # log odds by which weekdays differ; worth so many days
+LEAST_RHYTHM = 0.15  # less cannot be told from none
 MOST_SHIFT = 2.5  # of a weekday, in log odds
 _EMPTY = (0.0, 0.0, 0.0)  # clusters, their shares lost, their usual shares
 
@@ -56,13 +58,50 @@ class Week:
             self.day, self.today = day, _EMPTY
 
     def shift(self) -> float:
-        """By how much the log odds of a copy being bad differ on the present weekday."""
-        n, lost, usual = self.days[self.day % 7]
+        """By how much the log odds of a copy being bad differ on the present weekday.
+
+        The more the provider's weekdays differ, the less a day is shrunk to the others.
+        """
+        n, lost, mean = self._compared()[self.day % 7]
         if not n:
             return 0.0
-        mean = min(0.9, max(0.01, usual / n))
-        seen = min(0.95, max(0.005, (lost + RHYTHM_PRIOR * mean) / (n + RHYTHM_PRIOR)))
+        prior = SPREAD / (mean * (1 - mean) * self._rhythm())
+        seen = _share(lost + prior * mean, n + prior)
         return min(MOST_SHIFT, max(-MOST_SHIFT, logit(seen) - logit(mean)))
+
+    def _rhythm(self) -> float:
+        """The variance of the days' log odds beyond chance (moments, shrunk to what is usual)."""
+        beyond, known = RHYTHM_DAYS * USUAL_RHYTHM**2, RHYTHM_DAYS
+        for n, lost, mean in self._compared():
+            if n:
+                moved = logit(_share(lost + 2 * mean, n + 2)) - logit(mean)
+                beyond += moved**2 - SPREAD / (mean * (1 - mean) * (n + 2))
+                known += 1
+        return max(LEAST_RHYTHM**2, beyond / known)
+
+    def _compared(self) -> list[tuple[float, float, float]]:
+        """Of each weekday: clusters, their shares lost, and the share that is usual on any day.
+
+        What is usual is learnt mostly from mail that looks usual, and weekdays from all: by
+        what all days lose more, no day differs.
+        """
+        n, lost, usual = map(sum, zip(*self.days, strict=True))
+        if not n:
+            return self.days
+        beyond = logit(_share(lost, n)) - logit(_share(usual, n))
+        return [
+            (count, bad, _shifted(_share(mean, count), beyond) if count else 0.0)
+            for count, bad, mean in self.days
+        ]
+
+
+def _share(lost: float, n: float) -> float:
+    return min(0.95, max(0.005, lost / n))
+
+
+def _shifted(share: float, by: float) -> float:
+    odds = share / (1 - share) * math.exp(by)
+    return min(0.95, max(0.005, odds / (1 + odds)))
 
 
 @dataclass(slots=True)

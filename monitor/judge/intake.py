@@ -19,7 +19,6 @@ from monitor.judge.reputation import Reputation
 from monitor.judge.seeds import SeedHealth
 
 LEAST_LEARNT = 0.08  # of an unusual cluster: a true change of level is learnt in weeks
-LEAST_TYPICAL = 0.5  # of its weekday
 KNOWN = 10.0  # effective copies of a sender at a provider, from which on something is usual
 MEASURED_AGAIN_H = 36.0  # a broken seed is known after two losses: older mail is not among them
 FEWEST_TO_COMPARE = 3  # copies, before one of them can be told from the others
@@ -212,17 +211,17 @@ class Intake:
                 cluster.at,
                 lost / len(new),
                 cluster.any_day,
-                self._typical(cluster, weight) * len(new) / len(fates),
+                self._typical(cluster) * len(new) / len(fates),
             )
 
     @staticmethod
-    def _typical(cluster: Cluster, weight: float) -> float:
+    def _typical(cluster: Cluster) -> float:
         """How much a cluster may teach of its weekday.
 
-        A bad Monday is made of clusters that look unusual, so that all count, save those that
-        an incident explains.
+        A bad Monday is made of clusters that look unusual, so that all count alike, save those
+        that an incident explains.
         """
-        return max(weight, LEAST_TYPICAL * (1 - cluster.known * cluster.is_bad))
+        return 1 - cluster.known * cluster.is_bad
 
     def _learn_seeds(self, cluster: Cluster, decided: tuple[str, ...], weight: float) -> set[str]:
         """Let each seed learn from its copy; return those that are left out from now on."""
