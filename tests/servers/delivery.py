@@ -112,5 +112,5 @@ def delivery(folder: Path, *, users: Sequence[str]) -> Iterator[Delivery]:
     compile_ = [sievec, "-c", str(config), str(folder / "sieve" / "spam.sieve")]
     subprocess.run(compile_, check=True, timeout=30, capture_output=True)
     command = [dovecot, "-F", "-c", str(config)]
-    with running(command, port=ports.lmtp, log=folder / "dovecot.out"):
+    with running(command, port=ports.lmtp, log=folder / "dovecot.out", greeting=b"220"):
         yield ports

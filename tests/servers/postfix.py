@@ -95,5 +95,6 @@ def postfix(folder: Path, *, users: Sequence[str], lmtp: int, milter: int) -> It
     tool = program("postfix", "postfix")
     subprocess.run([tool, "-c", str(etc), "check"], check=True, timeout=30, capture_output=True)
     command = [master, "-c", str(etc), "-d"]
-    with running(command, port=doors.filtered, log=folder / "log" / "postfix.out"):
+    log = folder / "log" / "postfix.out"
+    with running(command, port=doors.filtered, log=log, greeting=b"220"):
         yield doors
