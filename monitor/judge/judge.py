@@ -108,7 +108,7 @@ class Judge:
         def risen(provider: str) -> Risen | None:
             return self._gauges.risen(provider, self._names)
 
-        return Reporter(self._intake.memory, self._names, risen)
+        return Reporter(self._intake.memory, self._names, risen, self._gauges.late)
 
     def _inquiry(self, reporter: Reporter) -> Inquiry:
         rate = self._false_alarms_per_year * (1 - GAUGES_SHARE * self._gauges.is_used)

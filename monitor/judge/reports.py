@@ -1,7 +1,7 @@
 """Turns a case into the event that the world is told."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from monitor.core.incidents import GOING_ON, IncidentEvent
@@ -12,7 +12,6 @@ from monitor.judge.clusters import WAYS_LOST, Cluster
 from monitor.judge.ends import lasted_until
 from monitor.judge.explain import Facts, sentence
 from monitor.judge.gauges.report import Risen
-from monitor.judge.gauges.told import is_about_delay
 from monitor.judge.hours import moment
 from monitor.judge.memory import Memory
 from monitor.judge.tally import lasted, tabulate
@@ -25,6 +24,7 @@ class Reporter:
     memory: Memory
     names: Mapping[str, str]
     risen: Callable[[str], Risen | None] = lambda _: None  # scores that rose at a provider
+    late: Sequence[Case] = ()  # confirmed incidents of mail that is late
 
     def event(self, case: Case, reason: str, now: float) -> IncidentEvent:
         case.told, case.said = len(case.hit), now
@@ -44,7 +44,7 @@ class Reporter:
             places=self._places(case, covered, only_bad=False),
             names=self.names,
             is_part=case.part_of is not None,
-            is_late=is_about_delay(case.part_of or ""),
+            is_late=any(late.id == case.part_of for late in self.late),
             held=self._held(case),
         )
         risen = self._risen(case)

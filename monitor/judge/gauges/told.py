@@ -113,10 +113,5 @@ def place_told(gauge: str, claim: Claim) -> str:
     return f"{place_of(claim)}-{gauge.removesuffix('_h')}"
 
 
-def is_about_delay(incident: str) -> bool:
-    """Was the id made with `place_told` for a delay?"""
-    return "-delay-" in incident
-
-
 def fewest_hit(claim: Claim) -> int:
     return 1 if claim.cause is Cause.SENDER else 2
