@@ -7,13 +7,12 @@ that can be its doing.
 
 import re
 from collections.abc import Sequence
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin
 
 from monitor.core.ports import LinkState, LinkVerdict
-from monitor.lookups.guarded import Answer, GetError, TimeLimit, get
+from monitor.guarded import Answer, GetError, TimeLimit, get, split
 
 MAX_REDIRECTS = 3
-MAX_URL = 8192
 _PORTS = {None, 80, 443}
 
 # What block and warning pages say, lower case. Microsoft's: the pages that
@@ -97,18 +96,6 @@ class HttpLinkChecker:
             except ValueError:
                 return LinkState.UNREACHABLE, "sent on to what is not a web link"
         return LinkState.UNREACHABLE, "sent on and on by the provider"
-
-
-def split(url: str) -> SplitResult | None:
-    """Take a web address apart; None if programs could differ about where it leads."""
-    if len(url) > MAX_URL or "\\" in url or not url.isprintable() or " " in url:
-        return None
-    try:
-        parts = urlsplit(url)
-        is_plain = parts.scheme in {"http", "https"} and parts.hostname and "@" not in parts.netloc
-        return parts if is_plain and parts.port != 0 else None
-    except ValueError:
-        return None
 
 
 def is_below(parts: SplitResult, hosts: Sequence[str]) -> bool:

@@ -11,12 +11,13 @@ from urllib.parse import quote
 
 import pytest
 
+from monitor import guarded
 from monitor.core.clock import ManualClock
 from monitor.core.ports import LinkState
+from monitor.guarded import split
 from monitor.lab.lab import Lab
 from monitor.lab.scenario import load_scenario
-from monitor.lookups import guarded
-from monitor.lookups.links import HttpLinkChecker, split
+from monitor.lookups.links import HttpLinkChecker
 
 Web = Callable[..., Any]
 Answer = Callable[..., bytes]
