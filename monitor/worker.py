@@ -19,6 +19,7 @@ from sqlmodel import Session
 
 from monitor.core.clock import Clock
 from monitor.core.errors import AgainLaterError, PersonNeededError
+from monitor.core.patience import pause
 from monitor.queues import Queue
 from monitor.store import jobs, schedules
 from monitor.store.jobs import Job
@@ -33,8 +34,6 @@ BATCH = 64  # jobs held at once
 IDLE_S = 0.2  # wall clock: how long new work may go unnoticed
 BUSY_S = 0.05  # wall clock: as IDLE_S, while other jobs run
 TROUBLE_S = 5.0  # wall clock: pause when database or queue fail
-FIRST_RETRY = timedelta(seconds=30)
-LAST_RETRY = timedelta(hours=1)
 
 
 @dataclass(eq=False, repr=False)  # the queue's address may hold a password
@@ -215,13 +214,6 @@ class Worker:
                 log.error("job %s (%s) is given up: %s", job.id, job.kind, error)
                 jobs.bury(session, job, error=error, now=now)
             else:
-                wait = max(retry_delay(job.attempt, self.rng), not_before or timedelta())
+                wait = max(pause(job.attempt, self.rng), not_before or timedelta())
                 jobs.retry(session, job, error=error, due_at=now + wait)
             session.commit()
-
-
-def retry_delay(attempt: int, rng: random.Random) -> timedelta:
-    """How long to wait after the *attempt*-th failure: doubling, with jitter, bounded."""
-    doublings = min(attempt - 1, 20)
-    longest: timedelta = min(FIRST_RETRY * 2**doublings, LAST_RETRY)
-    return longest * rng.uniform(0.5, 1.0)

@@ -1,6 +1,10 @@
 """Routes: who is told, what about, and how urgent it is."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from monitor.core.incidents import IncidentEvent
 
 
 class Audience(StrEnum):
@@ -46,3 +50,24 @@ class Digest(StrEnum):
     NONE = "none"
     DAILY = "daily"
     WEEKLY = "weekly"
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A message that is owed to a route: all that whoever writes it is given.
+
+    `body` holds what was known when it was owed; docs/warn.md says what it has.
+    """
+
+    alert_id: int
+    about: About
+    thread: str  # the incident, or what else is told
+    topic: str
+    severity: Severity
+    to: str  # an address
+    route_id: int
+    organisation_id: int
+    audience: Audience = Audience.SENDER
+    timezone: str = "UTC"
+    body: Mapping[str, object] = field(default_factory=dict)
+    event: IncidentEvent | None = None  # of an incident

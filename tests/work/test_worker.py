@@ -16,13 +16,14 @@ from sqlmodel import Session, select
 
 from monitor.core.clock import ManualClock, SystemClock
 from monitor.core.errors import AgainLaterError, PersonNeededError
+from monitor.core.patience import LONGEST_PAUSE, pause
 from monitor.store import buckets, jobs
 from monitor.store.engine import open_engine
 from monitor.store.jobs import Job
 from monitor.store.schedules import Plan, put_schedule
 from monitor.store.tables import OrganisationRow
 from monitor.store.work_tables import JobRow, JobState
-from monitor.worker import LAST_RETRY, Handler, Worker, retry_delay
+from monitor.worker import Handler, Worker
 
 WAIT_S = 20.0  # for things that take milliseconds
 LEASE = timedelta(minutes=5)
@@ -183,7 +184,7 @@ def test_a_bug_is_logged_tried_again_and_given_up_in_the_end(
     worker = shop.worker(fail=write_and_raise(ZeroDivisionError("by zero")))
     attempts = 0
     while shop.row("fail").state is JobState.DUE:
-        shop.clock.sleep(LAST_RETRY)
+        shop.clock.sleep(LONGEST_PAUSE)
         attempts += worker.drain()
     assert attempts == 3
     assert shop.row("fail").last_error == "ZeroDivisionError: by zero"
@@ -345,6 +346,6 @@ def test_logs_name_the_job_never_its_arguments(
 
 @given(st.integers(1, 10**6), st.integers())
 def test_the_wait_before_a_retry_doubles_with_jitter_within_bounds(attempt: int, seed: int) -> None:
-    wait = retry_delay(attempt, random.Random(seed))
-    full = min(timedelta(seconds=30) * 2 ** min(attempt - 1, 20), LAST_RETRY)
+    wait = pause(attempt, random.Random(seed))
+    full = min(timedelta(seconds=30) * 2 ** min(attempt - 1, 20), LONGEST_PAUSE)
     assert full / 2 <= wait <= full
