@@ -5,6 +5,7 @@ otherwise the next moment. So the peer is checked once it is connected and befor
 """
 
 import ipaddress
+import logging
 import socket
 import ssl
 import threading
@@ -12,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
-from urllib.parse import SplitResult, urlsplit
 
 from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -25,9 +25,11 @@ LOOPBACK: tuple[Network, ...] = (
     ipaddress.IPv4Network("127.0.0.0/8"),
     ipaddress.IPv6Network("::1/128"),
 )
+# Of an answer that cannot be parsed, urllib3 logs the address, which may be a secret.
+logging.getLogger("urllib3.connection").setLevel(logging.CRITICAL)
+
 NOT_PUBLIC = "its address is not one of the public internet"
 NOT_BARE = "only https is spoken with it"
-MAX_URL = 8192
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 # Protocol assignments; `is_global` lets 192.0.0.8 pass on Python 3.11.
@@ -112,18 +114,6 @@ class TimeLimit:
                     connection.shutdown(socket.SHUT_RDWR)
 
 
-def split(url: str) -> SplitResult | None:
-    """Take a web address apart; None if programs could differ about where it leads."""
-    if len(url) > MAX_URL or "\\" in url or not url.isprintable() or " " in url:
-        return None
-    try:
-        parts = urlsplit(url)
-        is_plain = parts.scheme in {"http", "https"} and parts.hostname and "@" not in parts.netloc
-        return parts if is_plain and parts.port != 0 else None
-    except ValueError:
-        return None
-
-
 def is_public(peer: str) -> bool:
     """Is *peer* an address of the public internet, also once it is unwrapped?"""
     address = unwrapped(ipaddress.ip_address(peer.partition("%")[0]))
@@ -196,7 +186,10 @@ def exchange(
                 timeout=limit.seconds,
             )
             with response:
-                return Answer(response.status, response.headers, _read(response, bounds.max_bytes))
+                body = _read(response, bounds.max_bytes)
+        if limit.is_over:  # what was cut off may look like an answer that ended
+            raise TimeoutError
+        return Answer(response.status, response.headers, body)
     except (HTTPError, OSError, ValueError) as error:
         raise gate.explained(error) from error
 

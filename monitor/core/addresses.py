@@ -1,12 +1,14 @@
-"""A sane check of e-mail addresses and host names; stricter than RFC 5322 on purpose."""
+"""A sane check of e-mail and web addresses and host names; stricter than the RFCs on purpose."""
 
 import re
+from urllib.parse import SplitResult, urlsplit
 
 # RFC 5321 section 4.5.3.1: a local part has at most 64 octets, a path 256 with its
 # angle brackets, so an address 254.
 MAX_LOCAL = 64
 MAX_ADDRESS = 254
 MAX_HOST = 253
+MAX_URL = 8192
 
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -53,3 +55,15 @@ def checked_host(value: str) -> str:
     if not host or len(host) > MAX_HOST or not all(map(_LABEL.fullmatch, host.split("."))):
         raise AddressError("is no valid domain name. Check its spelling.")
     return host
+
+
+def split_url(url: str) -> SplitResult | None:
+    """Take a web address apart; None if programs could differ about where it leads."""
+    if len(url) > MAX_URL or "\\" in url or not url.isprintable() or " " in url:
+        return None
+    try:
+        parts = urlsplit(url)
+        is_plain = parts.scheme in {"http", "https"} and parts.hostname and "@" not in parts.netloc
+        return parts if is_plain and parts.port != 0 else None
+    except ValueError:
+        return None

@@ -225,6 +225,7 @@ class Alert:
     message: Message
     message_id: str  # stable as well, so that a repeat can be recognised
     in_reply_to: str = ""  # the incident's first alert, so that mail clients group them
+    owed_at: datetime | None = None  # the same at every attempt
     secrets: tuple[str, ...] = field(repr=False, default=())  # signing keys, or a secret URL
 
 

@@ -9,8 +9,9 @@ import re
 from collections.abc import Sequence
 from urllib.parse import SplitResult, urljoin
 
+from monitor.core.addresses import split_url
 from monitor.core.ports import LinkState, LinkVerdict
-from monitor.guarded import Answer, GetError, TimeLimit, get, split
+from monitor.guarded import Answer, GetError, TimeLimit, get
 
 MAX_REDIRECTS = 3
 _PORTS = {None, 80, 443}
@@ -58,7 +59,7 @@ class HttpLinkChecker:
         self._max_bytes = max_bytes
 
     def check(self, url: str, *, link_hosts: Sequence[str]) -> LinkVerdict:
-        parts = split(url)
+        parts = split_url(url)
         if parts is None:
             return LinkVerdict(url, LinkState.UNREACHABLE, rewritten=False, detail="not a web link")
         if not is_below(parts, link_hosts):
@@ -75,7 +76,7 @@ class HttpLinkChecker:
         self, url: str, link_hosts: Sequence[str], limit: TimeLimit
     ) -> tuple[LinkState, str]:
         for _ in range(MAX_REDIRECTS + 1):
-            parts = split(url)
+            parts = split_url(url)
             if parts is None:
                 return LinkState.UNREACHABLE, "sent on to what is not a web link"
             if not is_below(parts, link_hosts):

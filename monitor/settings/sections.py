@@ -73,9 +73,19 @@ def _need_address(address: str) -> str:
     return address
 
 
+def _need_network(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return ipaddress.ip_network(value)
+    except ValueError:
+        raise ValueError('is not a network; write "10.1.2.0/24"') from None
+
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 PerMinute = Annotated[float, Field(ge=0, le=100_000)]  # at one provider; 0: as fast as it goes
+Network = Annotated[ipaddress.IPv4Network | ipaddress.IPv6Network, BeforeValidator(_need_network)]
 HttpUrl = Annotated[str, AfterValidator(_need_http)]
 MaybeUrl = Annotated[str, AfterValidator(lambda url: _need_http(url) if url else "")]
 Key = Annotated[SecretStr, AfterValidator(_need_key)]
@@ -157,6 +167,8 @@ class Alerts(Section):
     security: Security = Security.STARTTLS
     username: str = ""
     password: SecretStr = NO_SECRET
+    allow_private: tuple[Network, ...] = ()
+    ca_file: Path | None = None
 
 
 class Judge(Section):

@@ -177,6 +177,7 @@ def _anchor(settings: Settings, base: Path) -> Settings:
         "worker": {"queue": rooted(settings.worker.queue, "sqlite:")},
         "sending": {"ca_file": absolute(settings.sending.ca_file)},
         "reading": {"ca_file": absolute(settings.reading.ca_file)},
+        "alerts": {"ca_file": absolute(settings.alerts.ca_file)},
         "drops": {
             name: drop.model_copy(update={"path": absolute(drop.path)})
             for name, drop in settings.drops.items()

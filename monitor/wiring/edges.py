@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from monitor.alerts.email import EmailAlerter
+from monitor.alerts.webhook import WebhookAlerter
 from monitor.core.clock import Clock
 from monitor.core.errors import TransportRefusedError
 from monitor.core.ports import Alerter, LinkChecker, Mailbox, StatusFeed, Transport
@@ -61,13 +62,18 @@ def edges_from(settings: Settings, clock: Clock, rows: Rows | None = None) -> Ed
         ),
         checker=HttpLinkChecker(timeout_s=settings.reading.timeout_s),
         feeds=feeds_from(settings),
-        alerters={
-            "email": EmailAlerter(
-                smtp_transport(settings.alert_server), settings.alerts.from_address, clock
-            )
-        },
+        alerters=alerters_from(settings, clock),
         named=named_transports(settings),
     )
+
+
+def alerters_from(settings: Settings, clock: Clock) -> dict[str, Alerter]:
+    """Each kind of route that alerts can go over."""
+    alerts = settings.alerts
+    return {
+        "email": EmailAlerter(smtp_transport(settings.alert_server), alerts.from_address, clock),
+        "webhook": WebhookAlerter(clock, allowed=alerts.allow_private, ca_file=alerts.ca_file),
+    }
 
 
 def tenants_from(settings: Settings, clock: Clock | None = None) -> dict[str, GraphTenant]:

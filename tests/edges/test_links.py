@@ -12,9 +12,9 @@ from urllib.parse import quote
 import pytest
 
 from monitor import guarded
+from monitor.core.addresses import split_url
 from monitor.core.clock import ManualClock
 from monitor.core.ports import LinkState
-from monitor.guarded import split
 from monitor.lab.lab import Lab
 from monitor.lab.scenario import load_scenario
 from monitor.lookups.links import HttpLinkChecker
@@ -146,7 +146,7 @@ def test_a_redirect_to_nowhere_is_not_followed(web: Web, answer: Answer, onward:
     ],
 )
 def test_an_address_that_programs_may_read_differently_is_refused(url: str) -> None:
-    assert split(url) is None
+    assert split_url(url) is None
     assert CHECKER.check(url, link_hosts=["safe.example"]).state is LinkState.UNREACHABLE
 
 
