@@ -173,6 +173,9 @@ class Dovecot:
         with suppress(ProcessLookupError):
             os.killpg(master, signal.SIGKILL)
         self._running.close()
+        # What it had locked stays locked for two minutes, in which a client gets no answer.
+        for lock in (self.folder / "mail").rglob("*.lock"):
+            lock.unlink(missing_ok=True)
 
     def doveadm(self, *words: str) -> None:
         """Do what an administrator, or a filter after delivery, does: "move", "expunge", ..."""
