@@ -105,6 +105,8 @@ class DomainRow(SQLModel, table=True):
     created_at: datetime
     checked_at: datetime | None = None
     proven_at: datetime | None = None
+    missing_since: datetime | None = None  # proven, but the record is not there any more
+    withdrawn_at: datetime | None = None  # because it stayed away
     problem: str = Field(default="", max_length=500)
 
 
