@@ -2,12 +2,14 @@
 
 from datetime import datetime
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from monitor.core.placements import Placement
 from monitor.core.routes import Audience, Digest, Severity
 from monitor.store.columns import json_list, words
+
+OPEN = text("closed_at IS NULL")
 
 
 class RouteRow(SQLModel, table=True):
@@ -129,9 +131,12 @@ class TroubleRow(SQLModel, table=True):
     """Trouble of this installation, for its operator. Never mixed with senders' alerts."""
 
     __tablename__ = "trouble"
+    __table_args__ = (
+        Index("uq_trouble_open", "key", unique=True, sqlite_where=OPEN, postgresql_where=OPEN),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
-    key: str = Field(max_length=200, index=True)  # "seed:12", "feed:google", "queue", "disk", ...
+    key: str = Field(max_length=200)  # "seed:12", "feed:google", "queue", "disk", ...
     opened_at: datetime
     seen_at: datetime
     closed_at: datetime | None = None

@@ -68,7 +68,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id')
     )
     with op.batch_alter_table('trouble', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_trouble_key'), ['key'], unique=False)
+        batch_op.create_index('uq_trouble_open', ['key'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
 
     op.create_table('acknowledgement',
     sa.Column('id', sa.Integer(), nullable=False),
