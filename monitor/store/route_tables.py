@@ -41,10 +41,12 @@ class RouteRow(SQLModel, table=True):
     second_id: int | None = Field(default=None, foreign_key="route.id")  # if this one may fail
     created_at: datetime | None = None
     confirmed_at: datetime | None = None
+    confirmed_by: str = Field(default="", max_length=100)  # "link", "operator", "trial"
     suspended_at: datetime | None = None  # it refused for good; a person must look
     suspended_why: str = Field(default="", max_length=500)
     failures: int = 0  # in a row: the circuit breaker
     rests_until: datetime | None = None  # the breaker is open until then
+    removed_at: datetime | None = None  # kept for the log; suspended as well
 
 
 class AttemptRow(SQLModel, table=True):

@@ -199,10 +199,12 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('second_id', sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column('created_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True))
         batch_op.add_column(sa.Column('confirmed_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True))
+        batch_op.add_column(sa.Column('confirmed_by', sqlmodel.sql.sqltypes.AutoString(length=100), nullable=False, server_default=""))
         batch_op.add_column(sa.Column('suspended_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True))
         batch_op.add_column(sa.Column('suspended_why', sqlmodel.sql.sqltypes.AutoString(length=500), nullable=False, server_default=""))
         batch_op.add_column(sa.Column('failures', sa.Integer(), nullable=False, server_default="0"))
         batch_op.add_column(sa.Column('rests_until', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True))
+        batch_op.add_column(sa.Column('removed_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True))
         batch_op.alter_column('address',
                existing_type=sa.VARCHAR(length=320),
                type_=sqlmodel.sql.sqltypes.AutoString(length=2000),
@@ -211,7 +213,7 @@ def upgrade() -> None:
 
     # Whoever was told so far has been told by the operator's own hand: they agreed, and the
     # domains of the senders were not asked for proof.
-    op.execute('UPDATE route SET confirmed_at = CURRENT_TIMESTAMP, created_at = CURRENT_TIMESTAMP')
+    op.execute("UPDATE route SET confirmed_at = CURRENT_TIMESTAMP, confirmed_by = 'operator', created_at = CURRENT_TIMESTAMP")
     op.execute(
         "INSERT INTO domain (organisation_id, domain, token, created_at, proven_at, problem)"
         " SELECT DISTINCT organisation_id, from_domain, '', CURRENT_TIMESTAMP, CURRENT_TIMESTAMP, ''"
