@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from monitor.alerts.apprise import AppriseAlerter
 from monitor.alerts.email import EmailAlerter
 from monitor.alerts.webhook import WebhookAlerter
 from monitor.core.clock import Clock
@@ -73,6 +74,7 @@ def alerters_from(settings: Settings, clock: Clock) -> dict[str, Alerter]:
     return {
         "email": EmailAlerter(smtp_transport(settings.alert_server), alerts.from_address, clock),
         "webhook": WebhookAlerter(clock, allowed=alerts.allow_private, ca_file=alerts.ca_file),
+        "apprise": AppriseAlerter(allowed=alerts.allow_private),
     }
 
 
