@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from monitor.core.clock import Clock
 from monitor.core.seeds import ProviderFacts
+from monitor.signed_links import SignedLinks
 
 KEY = "seedwatch"
 
@@ -25,6 +26,7 @@ class Parts:
         hosts: names under which the pages may be asked for. A page of somebody else's
             whose name was made to resolve to this machine gets nothing.
         inbound_key: opens the web hook for reported mail; "": it is closed.
+        links: reads what links in mail ask for; None: there are no such pages.
     """
 
     engine: Engine
@@ -34,6 +36,7 @@ class Parts:
     templates_dir: Path | None = None
     hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
     inbound_key: str = field(default="", repr=False)
+    links: SignedLinks | None = None
 
     def session(self) -> Session:
         return Session(self.engine)

@@ -16,6 +16,7 @@ from monitor.core.ports import Mailbox
 from monitor.core.seeds import ProviderFacts
 from monitor.judge.judge import Judge
 from monitor.settings import Settings
+from monitor.signed_links import SignedLinks
 from monitor.steps.judge import Bench
 from monitor.store import seeds
 from monitor.store.engine import open_engine
@@ -42,6 +43,7 @@ class House:
     clock: Clock
     rng: random.Random
     vault: Vault
+    links: SignedLinks
     facts: Mapping[str, ProviderFacts]
     edges: Edges
     mailboxes: KeptMailboxes
@@ -58,6 +60,7 @@ class House:
                 templates_dir=self.settings.data.templates_dir,
                 hosts=self._names(),
                 inbound_key=self.settings.inbound.key.get_secret_value(),
+                links=self.links,
             )
         )
 
@@ -101,7 +104,8 @@ def build(
         facts: in place of those in seedlists/.
     """
     known = facts or load_facts(settings.data.seedlists_dir)
-    vault = Vault([key.get_secret_value() for key in settings.secrets.keys])
+    keys = [key.get_secret_value() for key in settings.secrets.keys]
+    vault = Vault(keys)
     engine = open_engine(settings.database.url)
     outside = edges or edges_from(settings, clock, Rows(engine, vault))
 
@@ -115,6 +119,7 @@ def build(
         clock=clock,
         rng=rng,
         vault=vault,
+        links=SignedLinks(keys, settings.web.base_url, clock),
         facts=known,
         edges=outside,
         mailboxes=KeptMailboxes(open_seed),
