@@ -17,6 +17,7 @@ from monitor.core.seeds import Endpoint, ProviderFacts, SeedEntry
 from monitor.demo.cast import CAST, Player
 from monitor.lab.lab import Lab
 from monitor.lab.scenario import Scenario
+from monitor.lookups.dns import DnsResolver
 from monitor.lookups.links import HttpLinkChecker
 from monitor.rendering import data_dir, seed_campaign
 from monitor.senders.smtp import SmtpTransport
@@ -85,6 +86,7 @@ def _house(lab: Lab, clock: ManualClock, folder: Path, port: int) -> House:
         edges_from(settings, clock),
         transport=transport,
         checker=HttpLinkChecker(allow_loopback=True, timeout_s=10),
+        resolver=DnsResolver([lab.dns], timeout_s=10),
         alerters={"email": EmailAlerter(transport, settings.alerts.from_address, clock)},
     )
     house = build(

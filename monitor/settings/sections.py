@@ -151,6 +151,36 @@ class Sending(Section):
         return Endpoint(self.host, self.port, self.security)
 
 
+def _need_server(server: str) -> str:
+    host, port = server_of(server)
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        port = 0
+    if not 0 < port < 65536:
+        raise ValueError('is not a server; write an address as "192.0.2.53" or "192.0.2.53:5353"')
+    return server
+
+
+def server_of(text: str) -> tuple[str, int]:
+    """Split "ADDRESS" or "ADDRESS:PORT" ("[ADDRESS]:PORT" for IPv6); 53 without a port."""
+    found = re.fullmatch(r"\[([^\[\]]+)\]:(\d{1,5})|([^:]+):(\d{1,5})", text, re.ASCII)
+    if found is None:
+        return text.strip("[]"), 53
+    return found[1] or found[3], int(found[2] or found[4])
+
+
+class Dns(Section):
+    """Who is asked for mail servers and proofs of domains."""
+
+    servers: tuple[Annotated[str, AfterValidator(_need_server)], ...] = ()  # none: the system's
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 5
+
+    @property
+    def nameservers(self) -> list[tuple[str, int]] | None:
+        return [server_of(server) for server in self.servers] or None
+
+
 class Reading(Section):
     timeout_s: Seconds = 30
     missing_after_hours: Annotated[float, Field(gt=0, le=168)] = 6
@@ -255,6 +285,7 @@ class Settings(Section):
     web: Web = Web()
     worker: Worker = Worker()
     sending: Sending = Sending()
+    dns: Dns = Dns()
     reading: Reading = Reading()
     alerts: Alerts = Alerts()
     judge: Judge = Judge()

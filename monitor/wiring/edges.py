@@ -9,9 +9,10 @@ from monitor.alerts.email import EmailAlerter
 from monitor.alerts.webhook import WebhookAlerter
 from monitor.core.clock import Clock
 from monitor.core.errors import TransportRefusedError
-from monitor.core.ports import Alerter, LinkChecker, Mailbox, StatusFeed, Transport
+from monitor.core.ports import Alerter, LinkChecker, Mailbox, Resolver, StatusFeed, Transport
 from monitor.core.seeds import Account, ProviderFacts
 from monitor.feeds.microsoft import MicrosoftHealthFeed
+from monitor.lookups.dns import DnsResolver
 from monitor.lookups.links import HttpLinkChecker
 from monitor.mailboxes.graph import GraphTenant
 from monitor.mailboxes.kinds import open_mailbox
@@ -36,6 +37,7 @@ class Edges:
     checker: LinkChecker
     feeds: Sequence[StatusFeed]
     alerters: Mapping[str, Alerter]
+    resolver: Resolver
     named: Callable[[str], Transport] = field(default=no_transport)
 
     def transport_of(self, name: str) -> Transport:
@@ -64,6 +66,7 @@ def edges_from(settings: Settings, clock: Clock, rows: Rows | None = None) -> Ed
         checker=HttpLinkChecker(timeout_s=settings.reading.timeout_s),
         feeds=feeds_from(settings),
         alerters=alerters_from(settings, clock),
+        resolver=DnsResolver(settings.dns.nameservers, timeout_s=settings.dns.timeout_s),
         named=named_transports(settings),
     )
 

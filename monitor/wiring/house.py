@@ -15,6 +15,7 @@ from monitor.core.clock import Clock
 from monitor.core.ports import Mailbox
 from monitor.core.seeds import ProviderFacts
 from monitor.judge.judge import Judge
+from monitor.lookups.mail_hosts import MailHosts
 from monitor.settings import Settings
 from monitor.signed_links import SignedLinks
 from monitor.steps.judge import Bench
@@ -47,6 +48,7 @@ class House:
     facts: Mapping[str, ProviderFacts]
     edges: Edges
     mailboxes: KeptMailboxes
+    mail_hosts: MailHosts
     bench: Bench
 
     def app(self, *, banner: str = "") -> Flask:
@@ -123,6 +125,7 @@ def build(
         facts=known,
         edges=outside,
         mailboxes=KeptMailboxes(open_seed),
+        mail_hosts=MailHosts(outside.resolver, known, clock),
         bench=Bench(partial(_make_judge, settings, known)),
     )
 
