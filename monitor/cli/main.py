@@ -7,6 +7,7 @@ from monitor.cli.context import Door
 from monitor.cli.database import database
 from monitor.cli.demo import demo
 from monitor.cli.doctor import doctor
+from monitor.cli.domains import domains
 from monitor.cli.explain import explain
 from monitor.cli.jobs import jobs
 from monitor.cli.replay import replay
@@ -43,6 +44,7 @@ COMMANDS = (
     schedules,
     jobs,
     database,
+    domains,
     doctor,
     explain,
     replay,

@@ -17,6 +17,7 @@ from monitor.wiring.house import House
 FORGET = Plan("forget", "daily 03:30")
 PASS_TIME = Plan("pass_time", "every 1h")
 LISTEN = Plan("listen", "every 15m")
+PROVE = Plan("prove", "every 1h")
 
 
 def put_routine(house: House) -> None:
@@ -76,6 +77,7 @@ def _plans(
     """Each schedule of the routine; None for one that is not wanted now."""
     yield "forget old headers", FORGET
     yield "close quiet incidents", PASS_TIME
+    yield "look for proofs of domains", PROVE
     yield "read advisories", LISTEN if house.edges.feeds else None
     wanted = house.settings.heartbeat.enabled
     yield HEARTBEAT, heartbeat_plan(session, owner, house.settings) if wanted else None

@@ -27,6 +27,7 @@ from monitor.steps.start import start
 from monitor.steps.tell import tell
 from monitor.steps.warn import warn
 from monitor.store.jobs import Job
+from monitor.wiring.lookups import prove_domains
 from monitor.worker import Handler
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def handlers(house: "House") -> Mapping[str, Handler]:
         "listen": partial(_listen, house),
         "forget": partial(_forget, house),
         "end": partial(_end, house),
+        "prove": partial(prove_domains, house),
     }
 
 

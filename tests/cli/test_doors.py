@@ -23,6 +23,8 @@ COMMANDS = (
     "seeds authorize",
     "seeds export",
     "seeds reseal",
+    "domains list",
+    "domains check",
     "schedules list",
     "schedules stop",
     "jobs list",
