@@ -66,10 +66,31 @@ class EmailAlerter:
                 # No out-of-office answers, and no answers to those (RFC 3834).
                 mime.raw_field("Auto-Submitted", "auto-generated"),
                 mime.raw_field("X-Auto-Response-Suppress", "All"),
-                mime.body(alert.message.text, alert.message.html, seed=alert.id),
+                _way_out(alert.message.unsubscribe_url),
+                _body(alert),
             )
         )
         return Letter(alert.message_id, sender, recipient, raw)
+
+
+def _body(alert: Alert) -> bytes:
+    told = alert.message
+    return mime.body(
+        told.text,
+        told.html,
+        seed=alert.id,
+        pictures={image.name: image.png for image in told.images},
+        files=told.files,
+    )
+
+
+def _way_out(url: str) -> bytes:
+    """How to hear no more of it. One click is promised only over https (RFC 8058 section 3.1)."""
+    if not url:
+        return b""
+    one_click = mime.raw_field("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+    listed = mime.link_field("List-Unsubscribe", url)
+    return listed + (one_click if url.startswith("https://") else b"")
 
 
 def _thread(alert: Alert) -> bytes:

@@ -5,10 +5,13 @@ its boundaries at random; a copy must be the same bytes for the same test, so th
 lines that matter are written here, with the library's codecs.
 """
 
+import base64
 import binascii
 import hashlib
 import re
+from collections.abc import Iterable, Mapping
 from email.header import Header
+from types import MappingProxyType
 
 from monitor.core.errors import BadInputError
 
@@ -21,6 +24,10 @@ _NAME = re.compile(r"[!-9;-~]{1,76}")
 _ADDRESS = re.compile(r"[!#$%&'*+/=?^_`{|}~0-9A-Za-z.-]{1,64}@([0-9A-Za-z-]{1,63}\.?){1,40}")
 _PLAIN_PHRASE = re.compile(r"[A-Za-z0-9 !#$%&'*+/=?^_`{|}~-]*")
 _EOL = re.compile(r"\r\n|\r|\n")
+_FILE_NAME = re.compile(r"[0-9A-Za-z_-][0-9A-Za-z._-]{0,59}")
+_LINK = re.compile(r"https?://[!#$%&'()*+,./0-9:;=?@A-Z\[\]_a-z~-]{1,900}")
+NOTHING: Mapping[str, bytes] = MappingProxyType({})
+NO_FILES: Mapping[str, str] = MappingProxyType({})
 
 
 def text_field(name: str, value: str, *, called: str = "") -> bytes:
@@ -114,24 +121,99 @@ def check_address(called: str, address: str) -> str:
     return ascii_form
 
 
-def body(text: str, html: str, *, seed: str) -> bytes:
+def link_field(name: str, url: str) -> bytes:
+    """Write a field that holds one address in angle brackets, as List-Unsubscribe does.
+
+    Raises:
+        BadInputError: no address of the web, or one that could break out of its brackets.
+    """
+    if _LINK.fullmatch(url) is None:
+        remedy = "Write one that begins with https://"
+        raise BadInputError(name, url, "is not an address of the web", remedy=remedy)
+    return raw_field(name, f"<{url}>")
+
+
+def body(
+    text: str,
+    html: str,
+    *,
+    seed: str,
+    pictures: Mapping[str, bytes] = NOTHING,
+    files: Mapping[str, str] = NO_FILES,
+) -> bytes:
     """Write the MIME fields, the empty line and the body, with CRLF.
 
-    Plain text, HTML, or both as multipart/alternative; *seed* decides the boundary, so
+    Plain text, HTML, or both as multipart/alternative; *seed* decides the boundaries, so
     that the same seed always gives the same bytes.
+
+    Args:
+        pictures: PNGs that the HTML shows as `cid:NAME`, by name (RFC 2392).
+        files: JSON documents to attach, by file name.
+
+    Raises:
+        BadInputError: a name of a picture or file that cannot stand in a header.
     """
     parts = [_part("plain", text)] if text or not html else []
     if html:
-        parts.append(_part("html", html))
-    mime_version = raw_field("MIME-Version", "1.0")
-    if len(parts) == 1:
-        return mime_version + parts[0]
+        parts.append(_with_pictures(_part("html", html), pictures, seed))
+    whole = parts[0] if len(parts) == 1 else _multipart("alternative", parts, seed)
+    if files:
+        attached = [_attached(name, said) for name, said in files.items()]
+        whole = _multipart("mixed", [whole, *attached], f"mixed {seed}")
+    return raw_field("MIME-Version", "1.0") + whole
+
+
+def _multipart(kind: str, parts: Iterable[bytes], seed: str) -> bytes:
     boundary = "=_" + hashlib.sha256(seed.encode("utf-8", "replace")).hexdigest()[:32]
-    head = raw_field("Content-Type", f'multipart/alternative; boundary="{boundary}"')
+    head = raw_field("Content-Type", f'multipart/{kind}; boundary="{boundary}"')
     mark = b"--" + boundary.encode("ascii")
     # The line end before a boundary belongs to the boundary (RFC 2046 section 5.1.1).
     inner = b"".join(mark + CRLF + part + CRLF for part in parts)
-    return mime_version + head + CRLF + inner + mark + b"--" + CRLF
+    return head + CRLF + inner + mark + b"--" + CRLF
+
+
+def _with_pictures(html: bytes, pictures: Mapping[str, bytes], seed: str) -> bytes:
+    """The HTML, and beside it what it shows (RFC 2387)."""
+    if not pictures:
+        return html
+    shown = [_picture(name, png) for name, png in pictures.items()]
+    return _multipart("related", [html, *shown], f"related {seed}")
+
+
+def _picture(name: str, png: bytes) -> bytes:
+    fields = {
+        "Content-Type": "image/png",
+        "Content-ID": f"<{check_file_name('picture', name)}>",
+        "Content-Disposition": f'inline; filename="{name}.png"',
+    }
+    return _encoded(fields, png)
+
+
+def _attached(name: str, said: str) -> bytes:
+    check_file_name("file", name)
+    fields = {
+        "Content-Type": f'application/json; name="{name}"',
+        "Content-Disposition": f'attachment; filename="{name}"',
+    }
+    return _encoded(fields, said.encode("utf-8", "replace"))
+
+
+def _encoded(fields: Mapping[str, str], data: bytes) -> bytes:
+    written = b"".join(raw_field(name, value) for name, value in fields.items())
+    written += raw_field("Content-Transfer-Encoding", "base64")
+    return written + CRLF + base64.encodebytes(data).replace(b"\n", CRLF)
+
+
+def check_file_name(called: str, name: str) -> str:
+    """Return *name* if it may stand in a header as it is.
+
+    Raises:
+        BadInputError: it holds more than letters, digits, dots, hyphens and underscores.
+    """
+    if _FILE_NAME.fullmatch(name) is None:
+        remedy = "Use letters, digits, dots, hyphens and underscores."
+        raise BadInputError(called, name, "cannot name a part of a mail", remedy=remedy)
+    return name
 
 
 def _part(subtype: str, text: str) -> bytes:
