@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from monitor.core.blamed import WHICH_MAIL, features_of, in_one
+from monitor.core.incidents import Cause, IncidentEvent
 from monitor.core.placements import Placement
 
 LONGEST = 120
@@ -23,6 +24,8 @@ _FATES = {
 }
 _LINKING = ("url", "track")
 _REGION = "region"
+# From how probable a cause must be to what we call ourselves then.
+_SURE = ((0.99, "as good as certain"), (0.95, "very sure"), (0.8, "fairly sure"), (0, "not sure"))
 
 
 def plain(text: str, longest: int = LONGEST) -> str:
@@ -70,3 +73,13 @@ def region(feature: str | None) -> str:
 
 def is_about_links(feature: str | None) -> bool:
     return any(one.partition(":")[0] in _LINKING for one in features_of(feature))
+
+
+def certainty(event: IncidentEvent) -> str:
+    """How sure we are of the cause: "very sure (98 %)"; "" if none is claimed or weighed."""
+    probable = event.posterior.get(event.cause)
+    if probable is None or event.cause is Cause.INSUFFICIENT:
+        return ""
+    word = next(word for least, word in _SURE if probable >= least or least == 0)
+    shown = f"{min(99, int(100 * probable))} %" if probable < 1 else "over 99 %"
+    return f"{word} ({shown})"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import Session
 
 from monitor.alerts.message import render
+from monitor.alerts.occasion import Occasion, Office
 from monitor.core.campaigns import Campaign, Letter
 from monitor.core.incidents import IncidentEvent
 from monitor.core.ports import Message
@@ -160,13 +161,8 @@ def _tell(house: "House", session: Session, job: Job) -> None:
 
 
 def _write(house: "House", event: IncidentEvent, recipient: str) -> Message:
-    return render(
-        event,
-        recipient=recipient,
-        names={provider: known.name for provider, known in house.facts.items()},
-        base_url=house.settings.web.base_url,
-        templates_dir=house.settings.data.templates_dir,
-    )
+    office = Office(house.facts, house.settings.web.base_url, house.settings.data.templates_dir)
+    return render(event, Occasion(recipient), office)
 
 
 def _listen(house: "House", session: Session, job: Job) -> None:

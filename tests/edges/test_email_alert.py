@@ -1,5 +1,6 @@
 """Alerts by e-mail: the right words first, and nothing from outside left unescaped."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from monitor.alerts.email import EmailAlerter
 from monitor.alerts.message import render
+from monitor.alerts.occasion import Occasion, Office
 from monitor.core.campaigns import Handover, Letter, Outcome, SmtpReply
 from monitor.core.clock import ManualClock
 from monitor.core.errors import (
@@ -26,6 +28,7 @@ from monitor.core.errors import (
 )
 from monitor.core.incidents import Cause, Direction, Evidence, IncidentEvent, State, Tally
 from monitor.core.ports import Alert, Message
+from monitor.core.seeds import ProviderFacts
 from monitor.rendering import data_dir
 
 NAMES = {"microsoft365": "Microsoft 365", "gmail": "Gmail"}
@@ -75,8 +78,18 @@ SENDER = replace(
 )
 
 
-def write(event: IncidentEvent, **options: object) -> tuple[str, str, str]:
-    told = render(event, recipient="ops@a.example", names=NAMES, base_url="https://watch.example/")
+FACTS = {
+    provider: ProviderFacts(
+        provider, name, (), None, {}, report_form=f"https://{provider}.example/"
+    )
+    for provider, name in NAMES.items()
+}
+OFFICE = Office(facts=FACTS)
+WATCHED = replace(OFFICE, base_url="https://watch.example/")
+
+
+def write(event: IncidentEvent) -> tuple[str, str, str]:
+    told = render(event, Occasion("ops@a.example"), WATCHED)
     return told.subject, told.text, told.html
 
 
@@ -303,22 +316,20 @@ def test_other_senders_are_counted_but_never_named() -> None:
 
 
 def test_affected_tests_are_listed_with_their_links() -> None:
-    tests = [("March news", "https://watch.example/tests/1"), ("<b>odd</b>", "")]
-    told = render(PROVIDER, recipient="x@a.example", names=NAMES, tests=tests)
+    tests = [{"uid": "t1", "name": "March news"}, {"uid": "t/2", "name": "<b>odd</b>"}]
+    told = render(PROVIDER, Occasion("x@a.example", body={"tests": tests}), WATCHED)
     text, html = told.text, told.html
 
-    assert "- March news: https://watch.example/tests/1" in text
-    assert '<a href="https://watch.example/tests/1">March news</a>' in html
+    assert "- March news: https://watch.example/tests/t1" in text
+    assert re.search(r'<a [^>]*href="https://watch.example/tests/t1"[^>]*>March news</a>', html)
     assert "&lt;b&gt;odd&lt;/b&gt;" in html
 
 
 def test_without_a_dashboard_there_is_no_link() -> None:
-    for base_url in (None, ""):
-        told = render(PROVIDER, recipient="x@a.example", names={}, base_url=base_url)
-        text, html = told.text, told.html
+    told = render(PROVIDER, Occasion("x@a.example"), Office())
 
-        assert "http" not in text
-        assert "href" not in html
+    assert "http" not in told.text
+    assert "href" not in told.html
 
 
 def test_templates_of_one_s_own_come_before_ours(tmp_path: Path) -> None:
@@ -326,10 +337,10 @@ def test_templates_of_one_s_own_come_before_ours(tmp_path: Path) -> None:
     own.mkdir(parents=True)
     (own / "subject.txt").write_text("Acme: {{ say.lead[0] }}", "utf-8")
 
-    told = render(PROVIDER, recipient="x@a.example", names=NAMES, templates_dir=tmp_path)
+    told = render(PROVIDER, Occasion("x@a.example"), replace(OFFICE, templates_dir=tmp_path))
 
     assert told.subject.startswith("Acme: It is Microsoft 365, not you: since 2 March 2026")
-    assert told.text == render(PROVIDER, recipient="x@a.example", names=NAMES).text
+    assert told.text == render(PROVIDER, Occasion("x@a.example"), OFFICE).text
 
 
 def test_words_of_one_s_own_are_said_in_our_templates(tmp_path: Path) -> None:
@@ -339,7 +350,7 @@ def test_words_of_one_s_own_are_said_in_our_templates(tmp_path: Path) -> None:
         words.replace(", not you", ", and not you"), "utf-8"
     )
 
-    text = render(PROVIDER, recipient="x@a.example", names=NAMES, templates_dir=tmp_path).text
+    text = render(PROVIDER, Occasion("x@a.example"), replace(OFFICE, templates_dir=tmp_path)).text
 
     assert text.startswith("It is Microsoft 365, and not you: since 2 March 2026")
 
@@ -361,9 +372,8 @@ def test_what_comes_from_outside_is_escaped(cause: Cause, state: State) -> None:
         sentence=HOSTILE,
         evidence=Evidence(hit=(tally(HOSTILE, 1),), controls=(tally(HOSTILE, 1),)),
     )
-    told = render(
-        evil, recipient=HOSTILE, names={}, base_url="https://w.example", tests=[(HOSTILE, "")]
-    )
+    body = {"tests": [{"uid": HOSTILE, "name": HOSTILE}], "lead": HOSTILE, "news": HOSTILE}
+    told = render(evil, Occasion(HOSTILE, body=body), Office(base_url="https://w.example"))
     subject, text, html = told.subject, told.text, told.html
 
     assert "<script" not in html
@@ -376,7 +386,7 @@ def test_what_comes_from_outside_is_escaped(cause: Cause, state: State) -> None:
 def test_any_names_can_be_told(words: str, value: str, kind: str) -> None:
     event = replace(PROVIDER, sentence=words, feature=f"{kind}:{value}", provider=words)
 
-    told = render(event, recipient=words, names={})
+    told = render(event, Occasion(words), OFFICE)
     assert told.subject
     assert told.text
     assert told.html
