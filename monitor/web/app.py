@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from monitor import rendering
 from monitor.core.placements import Placement
-from monitor.web import health, inbound, incidents, overview, tests
+from monitor.web import health, inbound, incidents, links, overview, tests
 from monitor.web.advice import advice
 from monitor.web.charts import bar, bar_told, chart_table, spark
 from monitor.web.filters import FILTERS
@@ -74,6 +74,8 @@ _WORDS = {
     "feature_words": feature_words,
 }
 
+_KEY_IN_ADDRESS = {inbound.pages.name, links.pages.name}
+
 
 class _Dashboard(Flask):
     """A Flask app that logs of a failure which page it was, and not the key in its address."""
@@ -81,7 +83,7 @@ class _Dashboard(Flask):
     def log_exception(
         self, exc_info: tuple[type, BaseException, TracebackType] | tuple[None, None, None]
     ) -> None:
-        page = request.url_rule if request.blueprint == inbound.pages.name else request.path
+        page = request.url_rule if request.blueprint in _KEY_IN_ADDRESS else request.path
         self.logger.error("Exception on %s [%s]", page, request.method, exc_info=exc_info)
 
 
@@ -93,7 +95,7 @@ def create_app(parts: Parts) -> Flask:
     app.jinja_options = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
     app.jinja_loader = rendering.environment(parts.templates_dir).loader
     app.jinja_env.filters.update(FILTERS | _WORDS)
-    for room in (overview, tests, incidents):
+    for room in (overview, tests, incidents, links):
         app.register_blueprint(room.pages)
     app.register_blueprint(health.pages)
     app.register_blueprint(inbound.pages)

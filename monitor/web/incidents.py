@@ -7,6 +7,7 @@ from sqlmodel import Session
 
 from monitor.core.incidents import Evidence, Incident
 from monitor.store import pages as counted
+from monitor.store.acknowledgements import of_incident
 from monitor.store.incidents import all_incidents
 from monitor.store.incidents import one as load
 from monitor.store.pages_incidents import Notice, alerts, notices, relevant, sender_names
@@ -52,6 +53,7 @@ def one(incident_id: str) -> str:
         said = notices(session, incident)
         context = _evidence(session, incident) | {
             "tests": counted.tests_named(session, latest.tests[-_NAMES:], limit=_TESTS),
+            "known_to": of_incident(session, incident.id),
             "alerts": told(alerts(session, limit=_ALERTS, incident=incident.id)),
         }
     return render_template(
