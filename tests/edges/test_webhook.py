@@ -2,9 +2,12 @@
 
 import ipaddress
 import json
+import re
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +16,7 @@ from typing import Any
 import pytest
 import trustme
 from standardwebhooks import Webhook, WebhookVerificationError
+from werkzeug.serving import BaseWSGIServer, make_server
 
 from monitor.alerts.webhook import WebhookAlerter, delivery_id
 from monitor.core.clock import SystemClock
@@ -69,6 +73,16 @@ def receiver(ready: Receiver) -> Receiver:
 @pytest.fixture(scope="module")
 def alerter(ca_file: str) -> WebhookAlerter:
     return WebhookAlerter(CLOCK, allowed=LOOPBACK, ca_file=Path(ca_file), timeout_s=10)
+
+
+@contextmanager
+def server_of(server: BaseWSGIServer) -> Iterator[None]:
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield
+    server.shutdown()
+    thread.join(5)
+    server.server_close()
 
 
 def alert(url: str, *secrets: str, number: int = 1) -> Alert:
@@ -271,3 +285,20 @@ def test_secrets_are_not_shown() -> None:
     owed = alert("https://a.example/", NEW)
     assert NEW not in repr(owed)
     assert json.dumps(str(owed)).count("whsec") == 0
+
+
+def test_the_receiver_in_the_documentation_takes_a_delivery_once(
+    alerter: WebhookAlerter, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text("utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    monkeypatch.setenv("SEEDWATCH_SECRET", NEW)
+    names: dict[str, Any] = {"__name__": "receiver"}
+    exec(example, names)
+    server = make_server("127.0.0.1", 0, names["app"])
+    with server_of(server):
+        url = f"http://127.0.0.1:{server.server_port}/seedwatch"
+        assert [alerter.tell(alert(url)) for _ in range(2)] == ["204", "204"]
+        with pytest.raises(AgainLaterError, match="400 not signed by us"):
+            alerter.tell(alert(url, OTHER))
+    assert capsys.readouterr().out == "incident.confirmed {'incident': 'inc-1'}\n"
