@@ -72,7 +72,8 @@ class WebhookAlerter:
         host = _host(alert.to)
         body = _body(alert, self._clock)
         headers = self._headers(alert, body)
-        bounds = Bounds(MAX_ANSWER, allowed=self._allowed, context=self._context)
+        context = self._context if alert.to.startswith("https") else None
+        bounds = Bounds(MAX_ANSWER, allowed=self._allowed, context=context)
         try:
             with TimeLimit(self._timeout_s) as limit:
                 answer = exchange(

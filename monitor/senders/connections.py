@@ -4,6 +4,7 @@ import ipaddress
 import smtplib
 import ssl
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 from monitor.core.errors import BadInputError, SeedwatchError, TransportRefusedError
@@ -32,18 +33,25 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
     Raises:
         BadInputError: *ca_file* cannot be read or holds no certificate.
     """
+    if ca_file is None:
+        return _usual_context()
     context = ssl.create_default_context()
-    if ca_file is not None:
-        try:
-            context.load_verify_locations(cafile=ca_file)
-        except OSError as error:  # ssl.SSLError is one
-            raise BadInputError(
-                "ca_file",
-                str(ca_file),
-                f"holds no certificate that we can read ({error})",
-                remedy="Name a file with PEM certificates.",
-            ) from error
+    try:
+        context.load_verify_locations(cafile=ca_file)
+    except OSError as error:  # ssl.SSLError is one
+        raise BadInputError(
+            "ca_file",
+            str(ca_file),
+            f"holds no certificate that we can read ({error})",
+            remedy="Name a file with PEM certificates.",
+        ) from error
     return context
+
+
+@cache
+def _usual_context() -> ssl.SSLContext:
+    """Read once: the system's authorities take longer to read than a short command to run."""
+    return ssl.create_default_context()
 
 
 def connect(endpoint: Endpoint, client: Client) -> BoundedReplies:

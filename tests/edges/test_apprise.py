@@ -55,12 +55,6 @@ def test_this_machine_is_not_asked_unless_it_is_allowed(
     assert (server.requests, "secret" in str(caught.value)) == ([], False)
 
 
-def test_what_apprise_knows_is_taken_and_shown_without_its_secrets() -> None:
-    shown = ALERTER.check(SLACK)
-    assert shown.startswith("slack://")
-    assert "TIiajkdnlazkcOXrIdevi7FQ" not in shown
-
-
 @pytest.mark.parametrize("url", ["", "slack", "json://a\r\nb", "json://" + "x" * 2000])
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(BadInputError, match="SERVICE://"):
