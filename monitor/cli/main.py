@@ -9,6 +9,7 @@ from monitor.cli.demo import demo
 from monitor.cli.doctor import doctor
 from monitor.cli.domains import domains
 from monitor.cli.explain import explain
+from monitor.cli.exposure import exposure
 from monitor.cli.jobs import jobs
 from monitor.cli.replay import replay
 from monitor.cli.schedules import schedules
@@ -47,6 +48,7 @@ COMMANDS = (
     domains,
     doctor,
     explain,
+    exposure,
     replay,
 )
 for command in COMMANDS:

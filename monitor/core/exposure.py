@@ -69,6 +69,22 @@ class Exposure:
             return None
         return Share(provider, self.recipients.get(provider, 0), self.total, self.unknown)
 
+    def as_json(self) -> dict[str, object]:
+        """The shape that docs/api.md describes."""
+        return {
+            "total": self.total,
+            "unknown": self.unknown,
+            "providers": [
+                {
+                    "provider": share.provider,
+                    "recipients": share.recipients,
+                    "share": share.low,
+                    "share_at_most": share.high,
+                }
+                for share in self.shares
+            ],
+        }
+
 
 def exposure(domains: Mapping[str, int], providers: Mapping[str, str]) -> Exposure:
     """Sum recipients by provider.

@@ -23,6 +23,7 @@ COMMANDS = (
     "seeds authorize",
     "seeds export",
     "seeds reseal",
+    "exposure",
     "domains list",
     "domains check",
     "schedules list",

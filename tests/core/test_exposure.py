@@ -1,6 +1,6 @@
 """How much of a list is where; what is not known is not nothing."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.core.exposure import OTHER, UNKNOWN, exposure
@@ -42,6 +42,7 @@ def test_providers_come_by_size_and_what_is_none_comes_last() -> None:
     assert [share.provider for share in found.shares] == ["microsoft365", OTHER, UNKNOWN]
 
 
+@settings(max_examples=30)
 @given(st.dictionaries(st.sampled_from([*PROVIDERS, "d.example", "e.example"]), st.integers(0)))
 def test_nobody_is_lost_and_no_share_leaves_its_bounds(domains: dict[str, int]) -> None:
     found = exposure(domains, PROVIDERS)
