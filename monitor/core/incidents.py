@@ -141,6 +141,12 @@ class Incident:
     closed_at: datetime | None
     states: tuple[State, ...]  # in order, repeats left out
     latest: IncidentEvent
+    confirmed_at: datetime | None = None  # first
+
+    @property
+    def alarmed_at(self) -> datetime:
+        """When we said so: when it was confirmed, or first suspected if it never was."""
+        return self.confirmed_at or self.opened_at
 
     @property
     def state(self) -> State:
@@ -187,4 +193,5 @@ def fold(events: Iterable[IncidentEvent]) -> Incident:
         closed_at=last.at if last.state is State.CLOSED else None,
         states=tuple(states),
         latest=last,
+        confirmed_at=next((e.at for e in story if e.state is State.CONFIRMED), None),
     )

@@ -169,25 +169,45 @@ class Advisory:
     text: str
     started_at: datetime | None
     ended_at: datetime | None
-    published_at: datetime
-    updated_at: datetime
+    published_at: datetime | None  # of its first version; None: the provider does not tell
+    updated_at: datetime | None  # of this version; None: the same
     is_resolved: bool
     url: str = ""
     kinds: tuple[str, ...] = ()  # what it tells of: quarantine, url, zap, delay, ...
     raw: Mapping[str, object] = field(repr=False, default_factory=dict)  # as published
 
 
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """What makes a request conditional (RFC 9110 section 13), as the last answer gave it."""
+
+    etag: str = ""
+    last_modified: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a feed tells: advisories, or that nothing has changed since the last answer."""
+
+    advisories: tuple[Advisory, ...] = ()
+    validators: Validators = Validators()
+    is_unchanged: bool = False
+
+
 class StatusFeed(Protocol):
     """A provider's own account of its health."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """A name of its own: what is known of the feed is kept under it."""
+        ...
 
-    def advisories(self) -> list[Advisory]:
-        """Return what the provider publishes now.
+    def ask(self, known: Validators) -> Published:
+        """Return what the provider publishes now, if it is other than what is *known*.
 
         Raises:
             AgainLaterError: no answer, or an answer that affirms nothing.
-            PersonNeededError: access refused.
+            PersonNeededError: access refused, or the page has gone elsewhere.
         """
         ...
 

@@ -6,11 +6,13 @@ are revised later, their start included: each version is a new `Advisory`.
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 from monitor.bounded_http import Json
+from monitor.core.advisories import kinds_of
 from monitor.core.errors import AgainLaterError
-from monitor.core.ports import Advisory
+from monitor.core.ports import Advisory, Published, Validators
+from monitor.feeds.fields import as_published, moment, text
 from monitor.feeds.plain_text import plain_text
 from monitor.tenant import Tenant, TenantAccess
 
@@ -40,10 +42,14 @@ _OVER = {
 class MicrosoftHealthFeed:
     """A `StatusFeed` (see core/ports.py) over one tenant's service announcements."""
 
-    name = "microsoft365"
-
-    def __init__(self, access: TenantAccess) -> None:
+    def __init__(self, access: TenantAccess, *, name: str = "microsoft365") -> None:
+        self.name = name
         self._tenant = Tenant(access, remedy=_REMEDY)
+
+    def ask(self, known: Validators) -> Published:
+        """As `StatusFeed`; Graph knows no conditional requests for issues."""
+        del known
+        return Published(tuple(self.advisories()))
 
     def advisories(self) -> list[Advisory]:
         """Return the issues of the services that carry mail, resolved ones included."""
@@ -64,26 +70,28 @@ class MicrosoftHealthFeed:
 
 
 def _is_about_mail(issue: Mapping[str, Json]) -> bool:
-    service = _text(issue, "service").lower()
-    prefix = _text(issue, "id")[:2].upper()
+    service = text(issue, "service").lower()
+    prefix = text(issue, "id")[:2].upper()
     return prefix in _MAIL_IDS or not service or any(word in service for word in _MAIL_SERVICES)
 
 
 def _advisory(issue: Mapping[str, Json]) -> Advisory | None:
     """Understand one issue; None without an id or any time, as nothing can be done with it."""
-    id_ = _text(issue, "id")[:64]
-    started, ended = _moment(issue.get("startdatetime")), _moment(issue.get("enddatetime"))
+    id_ = text(issue, "id")[:64]
+    started, ended = moment(issue.get("startdatetime")), moment(issue.get("enddatetime"))
     posts = _posts(issue)
     posted = [at for at, _ in posts if at is not None]
-    updated = _moment(issue.get("lastmodifieddatetime")) or max(posted, default=started)
-    if not id_ or updated is None:
+    title = plain_text(text(issue, "title"), limit=300)
+    story = _story(issue, [told for _, told in posts])
+    updated = moment(issue.get("lastmodifieddatetime")) or max(posted, default=started)
+    if not (id_ and id_.isprintable()) or updated is None:
         return None
-    resolved = issue.get("isresolved") is True or _text(issue, "status").lower() in _OVER
+    resolved = issue.get("isresolved") is True or text(issue, "status").lower() in _OVER
     return Advisory(
         id=id_,
         provider="microsoft365",
-        title=plain_text(_text(issue, "title"), limit=300),
-        text=_story(issue, [text for _, text in posts]),
+        title=title,
+        text=story,
         started_at=started,
         ended_at=ended,
         # Nothing tells when it was first shown but its first post.
@@ -91,6 +99,8 @@ def _advisory(issue: Mapping[str, Json]) -> Advisory | None:
         updated_at=updated,
         is_resolved=resolved,
         url=f"https://admin.microsoft.com/#/servicehealth/:/alerts/{id_}" if id_.isalnum() else "",
+        kinds=kinds_of(f"{title}\n{story}"),
+        raw=as_published(issue),
     )
 
 
@@ -101,27 +111,14 @@ def _posts(issue: Mapping[str, Json]) -> list[tuple[datetime | None, str]]:
     for row in rows if isinstance(rows, list) else []:
         if isinstance(row, dict):
             description = row.get("description")
-            content = _text(description, "content") if isinstance(description, dict) else ""
-            at = _moment(row.get("createddatetime"))
+            content = text(description, "content") if isinstance(description, dict) else ""
+            at = moment(row.get("createddatetime"))
             posts.append((at, plain_text(content, limit=MAX_TEXT)))
     return posts[-MAX_POSTS:]
 
 
 def _story(issue: Mapping[str, Json], posts: list[str]) -> str:
     """Draw impact and posts together, the newest post first: it says how things stand."""
-    impact = plain_text(_text(issue, "impactdescription"), limit=2_000)
+    impact = plain_text(text(issue, "impactdescription"), limit=2_000)
     parts = [impact, *reversed(posts)]
     return "\n\n".join(part for part in parts if part)[:MAX_TEXT]
-
-
-def _text(row: Mapping[str, Json], key: str) -> str:
-    value = row.get(key)
-    return value.strip() if isinstance(value, str) else ""
-
-
-def _moment(value: Json) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-        return moment.astimezone(UTC) if moment is not None and moment.tzinfo else None
-    except (ValueError, OverflowError):
-        return None

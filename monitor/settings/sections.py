@@ -177,6 +177,33 @@ class Route(Section):
     copies_per_minute: PerMinute = 0
 
 
+class StatusPage(Section):
+    """Where a service publishes how it is."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,32}$")]
+    url: HttpUrl
+    provider: Annotated[str, Field(pattern=r"^[a-z0-9_.-]{1,64}$")]
+
+
+class Feeds(Section):
+    """What providers publish about themselves, besides what a tenant may read."""
+
+    google: bool = False
+    apple: bool = False
+    google_url: MaybeUrl = ""
+    apple_url: MaybeUrl = ""
+    statuspage: tuple[StatusPage, ...] = ()
+    rss: tuple[StatusPage, ...] = ()
+
+    @field_validator("statuspage", "rss")
+    @classmethod
+    def _own_names(cls, pages: tuple[StatusPage, ...]) -> tuple[StatusPage, ...]:
+        names = [page.name for page in pages]
+        if len(set(names)) < len(names):
+            raise ValueError("two of them have the same name; give each one its own")
+        return pages
+
+
 class Heartbeat(Section):
     enabled: bool = False
     every: Span = "2h"
@@ -209,6 +236,7 @@ class Settings(Section):
     drops: dict[str, Drop] = Field(default_factory=dict)
     inbound: Inbound = Inbound()
     transports: dict[str, Route] = Field(default_factory=dict)
+    feeds: Feeds = Feeds()
     heartbeat: Heartbeat = Heartbeat()
     retention: Retention = Retention()
     data: Data = Data()

@@ -1,58 +1,52 @@
-"""Listen: keep what a provider publishes about itself."""
+"""Listen: keep what providers publish about themselves, every version of it."""
 
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from monitor.core.clock import Clock
-from monitor.core.errors import SeedwatchError
-from monitor.core.ports import Advisory, StatusFeed
-from monitor.store.verdict_tables import AdvisoryRow
+from monitor.core.errors import AgainLaterError, SeedwatchError
+from monitor.core.ports import Published, StatusFeed, Validators
+from monitor.store import advisories, feeds, jobs
 
 log = logging.getLogger(__name__)
 
 
-def listen(session: Session, feeds: Sequence[StatusFeed], clock: Clock) -> int:
-    """Ask every feed and keep each new version of an advisory; return how many are new.
+def listen(session: Session, ears: Sequence[StatusFeed], clock: Clock) -> int:
+    """Ask every feed that does not rest, keep each new version; return how many are new.
 
-    A feed that fails is said so in the log and keeps no other from being read: the next
-    turn comes in minutes anyway.
+    Commits feed by feed: one that fails is noted and rests for a while, and keeps no other
+    from being read.
     """
-    new = 0
-    for feed in feeds:
-        try:
-            published = feed.advisories()
-        except SeedwatchError as error:
-            log.warning("the feed %s cannot be read: %s", feed.name, error)
-            continue
-        new += sum(_keep(session, advisory, clock) for advisory in published)
+    return sum(_hear(session, feed, clock) for feed in ears)
+
+
+def _hear(session: Session, feed: StatusFeed, clock: Clock) -> int:
+    row = feeds.known(session, feed.name)
+    known, rests = Validators(row.etag, row.last_modified), feeds.is_resting(row, clock.now())
+    session.commit()  # nothing is locked while a stranger takes its time
+    if rests:
+        return 0
+    try:
+        published = feed.ask(known)
+    except SeedwatchError as error:
+        log.warning("the feed %s cannot be read: %s", feed.name, error)
+        wish = error.retry_after if isinstance(error, AgainLaterError) else None
+        row = feeds.known(session, feed.name)
+        feeds.failed(row, str(error), retry_after=wish, now=clock.now())
         session.commit()
+        return 0
+    new = _keep(session, feed.name, published, now=clock.now())
+    session.commit()
     return new
 
 
-def _keep(session: Session, advisory: Advisory, clock: Clock) -> bool:
-    known = session.exec(
-        select(AdvisoryRow).where(
-            col(AdvisoryRow.advisory) == advisory.id,
-            col(AdvisoryRow.updated_at) == advisory.updated_at,
-        )
-    ).first()
-    if known is not None:
-        return False
-    session.add(
-        AdvisoryRow(
-            advisory=advisory.id,
-            provider=advisory.provider,
-            title=advisory.title[:500],
-            text=advisory.text,
-            started_at=advisory.started_at,
-            ended_at=advisory.ended_at,
-            published_at=advisory.published_at,
-            updated_at=advisory.updated_at,
-            is_resolved=advisory.is_resolved,
-            url=advisory.url[:500],
-            seen_at=clock.now(),
-        )
-    )
-    return True
+def _keep(session: Session, name: str, published: Published, *, now: datetime) -> int:
+    """Write what is new, the work that it brings and that the feed has answered, together."""
+    kept = [advisories.keep(session, a, source=name, now=now) for a in published.advisories]
+    if any(kept):
+        jobs.put(session, "match", {}, unique_key=f"match:{name}:{now.isoformat()}", due_at=now)
+    feeds.answered(feeds.known(session, name), published.validators, now=now)
+    return sum(kept)

@@ -11,7 +11,13 @@ from monitor.core.clock import Clock
 from monitor.core.errors import TransportRefusedError
 from monitor.core.ports import Alerter, LinkChecker, Mailbox, Resolver, StatusFeed, Transport
 from monitor.core.seeds import Account, ProviderFacts
+from monitor.feeds.apple import URL as APPLE
+from monitor.feeds.apple import AppleStatusFeed
+from monitor.feeds.google import URL as GOOGLE
+from monitor.feeds.google import GoogleStatusFeed
 from monitor.feeds.microsoft import MicrosoftHealthFeed
+from monitor.feeds.rss import RssFeed
+from monitor.feeds.statuspage import StatuspageFeed
 from monitor.lookups.dns import DnsResolver
 from monitor.lookups.links import HttpLinkChecker
 from monitor.mailboxes.graph import GraphTenant
@@ -89,8 +95,18 @@ def tenants_from(settings: Settings, clock: Clock | None = None) -> dict[str, Gr
 
 
 def feeds_from(settings: Settings) -> list[StatusFeed]:
-    """The status feeds that the configured tenants may read."""
-    return [MicrosoftHealthFeed(_access(tenant)) for tenant in settings.tenants.values()]
+    """The status feeds that the configured tenants may read, and those of [feeds]."""
+    chosen = settings.feeds
+    found: list[StatusFeed] = [
+        MicrosoftHealthFeed(_access(tenant), name=f"microsoft365:{name}")
+        for name, tenant in settings.tenants.items()
+    ]
+    if chosen.google:
+        found.append(GoogleStatusFeed(chosen.google_url or GOOGLE))
+    if chosen.apple:
+        found.append(AppleStatusFeed(chosen.apple_url or APPLE))
+    found += [StatuspageFeed(page.name, page.url, page.provider) for page in chosen.statuspage]
+    return [*found, *(RssFeed(page.name, page.url, page.provider) for page in chosen.rss)]
 
 
 def _access(tenant: Tenant) -> TenantAccess:

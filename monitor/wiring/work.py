@@ -20,6 +20,7 @@ from monitor.steps.end import end
 from monitor.steps.forget import forget
 from monitor.steps.judge import judge
 from monitor.steps.listen import listen
+from monitor.steps.match import match
 from monitor.steps.observe import observe
 from monitor.steps.pass_time import pass_time
 from monitor.steps.read import ReadingRules, read
@@ -50,6 +51,7 @@ def handlers(house: "House") -> Mapping[str, Handler]:
         "warn": partial(_warn, house),
         "tell": partial(_tell, house),
         "listen": partial(_listen, house),
+        "match": partial(_match, house),
         "forget": partial(_forget, house),
         "end": partial(_end, house),
         "prove": partial(prove_domains, house),
@@ -168,6 +170,11 @@ def _write(house: "House", event: IncidentEvent, recipient: str) -> Message:
 def _listen(house: "House", session: Session, job: Job) -> None:
     del job
     listen(session, house.edges.feeds, house.clock)
+
+
+def _match(house: "House", session: Session, job: Job) -> None:
+    del job
+    match(session, now=house.clock.now())
 
 
 def _end(house: "House", session: Session, job: Job) -> None:

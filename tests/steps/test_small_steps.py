@@ -10,7 +10,7 @@ from sqlmodel import Session, select
 from monitor.core.campaigns import Found, Wanted
 from monitor.core.errors import AgainLaterError
 from monitor.core.placements import Placement, Sighting
-from monitor.core.ports import Advisory, LinkState, LinkVerdict
+from monitor.core.ports import Advisory, LinkState, LinkVerdict, Published, Validators
 from monitor.steps.check import LinkEdges, check
 from monitor.steps.end import end
 from monitor.steps.forget import forget
@@ -126,8 +126,8 @@ def test_every_version_of_an_advisory_is_kept_once(world: World, session: Sessio
         name = "health"
         published = first
 
-        def advisories(self) -> list[Advisory]:
-            return [self.published]
+        def ask(self, known: Validators) -> Published:
+            return Published((self.published,))
 
     feed = Feed()
     assert listen(session, [feed], world.clock) == 1
@@ -212,14 +212,15 @@ def test_a_feed_that_fails_keeps_no_other_from_being_read(world: World, session:
     class Silent:
         name = "silent"
 
-        def advisories(self) -> list[Advisory]:
+        def ask(self, known: Validators) -> Published:
             raise AgainLaterError("no answer")
 
     class Speaking:
         name = "speaking"
 
-        def advisories(self) -> list[Advisory]:
+        def ask(self, known: Validators) -> Published:
             now = world.clock.now()
-            return [Advisory("EX1", "microsoft365", "t", "", now, None, now, now, False)]
+            one = Advisory("EX1", "microsoft365", "t", "", now, None, now, now, False)
+            return Published((one,))
 
     assert listen(session, [Silent(), Speaking()], world.clock) == 1
