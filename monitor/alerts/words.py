@@ -7,6 +7,7 @@ stand in the warning as itself, or the warning dies of what it reports.
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from urllib.parse import quote
 
 from monitor.core.blamed import WHICH_MAIL, features_of, in_one
 from monitor.core.incidents import Cause, IncidentEvent
@@ -83,3 +84,8 @@ def certainty(event: IncidentEvent) -> str:
     word = next(word for least, word in _SURE if probable >= least or least == 0)
     shown = f"{min(99, int(100 * probable))} %" if probable < 1 else "over 99 %"
     return f"{word} ({shown})"
+
+
+def path(text: str) -> str:
+    """*text* as one step of a web address."""
+    return quote(text, safe="")

@@ -1,0 +1,71 @@
+"""Who writes which mail, from what the house knows."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from monitor.alerts import digest, letters
+from monitor.alerts.message import render
+from monitor.alerts.occasion import Links, Occasion, Office
+from monitor.core.advice import hold_advice
+from monitor.core.ports import Message
+from monitor.core.routes import About, Owed
+from monitor.signed_links import Purpose
+
+if TYPE_CHECKING:
+    from monitor.wiring.house import House
+
+
+def office(house: "House") -> Office:
+    """What all mail of this installation has in common."""
+    return Office(house.facts, house.settings.web.base_url, house.settings.data.templates_dir)
+
+
+def writers(house: "House") -> Mapping[About, Callable[[Owed], Message]]:
+    """Return, for each thing that is told to those who send mail, who writes it."""
+    return {
+        About.INCIDENT: partial(_incident, house),
+        About.DIGEST: partial(_digest, house),
+        About.CONFIRM: partial(_confirm, house),
+        About.TRIAL: partial(_trial, house),
+    }
+
+
+def _incident(house: "House", owed: Owed) -> Message:
+    if owed.event is None:
+        raise ValueError(f"alert {owed.alert_id} is about an incident and has no event")
+    advice = hold_advice(owed.event, house.facts, house.clock.now())
+    occasion = Occasion(
+        owed.to,
+        owed.audience,
+        owed.severity,
+        body=_body(owed),
+        links=Links(
+            acknowledge=house.links.url(Purpose.ACKNOWLEDGE, owed.route_id, owed.thread),
+            snooze=house.links.url(Purpose.SNOOZE, owed.route_id, owed.thread),
+        ),
+        advice=[advice.as_json()] if advice else [],
+    )
+    return render(owed.event, occasion, office(house))
+
+
+def _digest(house: "House", owed: Owed) -> Message:
+    return digest.render(
+        _body(owed),
+        recipient=owed.to,
+        leave=house.links.url(Purpose.UNSUBSCRIBE, owed.route_id, owed.to),
+        office=office(house),
+    )
+
+
+def _confirm(house: "House", owed: Owed) -> Message:
+    link = house.links.url(Purpose.CONFIRM, owed.route_id, owed.to)
+    return letters.confirm(_body(owed), link=link, recipient=owed.to, office=office(house))
+
+
+def _trial(house: "House", owed: Owed) -> Message:
+    return letters.trial(recipient=owed.to, route_id=owed.route_id, office=office(house))
+
+
+def _body(owed: Owed) -> Mapping[str, Any]:
+    return dict(owed.body)
