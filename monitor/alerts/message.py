@@ -32,6 +32,7 @@ _OPEN = {
     "not_todo": "todo.txt",
 }
 _OVER = {"over": "words.txt", "next_step": "words.txt"}
+SAID: Mapping[str, Mapping[str, str]] = {"incident": _OPEN, "recovered": _OVER}  # by folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from monitor.wiring.edges import Edges, edges_from
 from monitor.wiring.facts import load_facts
 from monitor.wiring.mailboxes import KeptMailboxes
 from monitor.wiring.readers import Rows
+from monitor.wiring.templates import check_templates
 from monitor.wiring.work import handlers
 from monitor.worker import Worker
 
@@ -105,6 +106,8 @@ def build(
         edges: in place of those that the settings ask for.
         facts: in place of those in seedlists/.
     """
+    if settings.data.templates_dir is not None:  # ours are checked by their tests
+        check_templates(settings.data.templates_dir)
     known = facts or load_facts(settings.data.seedlists_dir)
     keys = [key.get_secret_value() for key in settings.secrets.keys]
     vault = Vault(keys)
