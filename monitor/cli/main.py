@@ -11,6 +11,7 @@ from monitor.cli.domains import domains
 from monitor.cli.explain import explain
 from monitor.cli.exposure import exposure
 from monitor.cli.jobs import jobs
+from monitor.cli.keys import keys
 from monitor.cli.replay import replay
 from monitor.cli.schedules import schedules
 from monitor.cli.seed_authorize import authorize
@@ -49,6 +50,7 @@ COMMANDS = (
     doctor,
     explain,
     exposure,
+    keys,
     replay,
 )
 for command in COMMANDS:

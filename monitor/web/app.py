@@ -10,8 +10,9 @@ from werkzeug.exceptions import HTTPException
 
 from monitor import rendering
 from monitor.core.placements import Placement
-from monitor.web import health, inbound, incidents, links, overview, tests
+from monitor.web import api, health, inbound, incidents, links, overview, tests
 from monitor.web.advice import advice
+from monitor.web.api.answers import problem_of
 from monitor.web.charts import bar, bar_told, chart_table, spark
 from monitor.web.filters import FILTERS
 from monitor.web.parts import KEY, Parts, parts
@@ -99,6 +100,7 @@ def create_app(parts: Parts) -> Flask:
         app.register_blueprint(room.pages)
     app.register_blueprint(health.pages)
     app.register_blueprint(inbound.pages)
+    app.register_blueprint(api.api)
     app.register_error_handler(HTTPException, _error_page)
     app.before_request(_check)
     app.after_request(_finish)
@@ -132,6 +134,8 @@ def _check() -> Response | None:
 
 def _error_page(error: HTTPException) -> Response:
     """Say what went wrong in our own words; the visitor's are not repeated."""
+    if request.path.startswith(f"{api.PREFIX}/"):
+        return problem_of(error)
     status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
     title, remedy = _EXPLAINED.get(status, (f"{status.phrase}.", status.description))
     page = render_template("web/error.html", status=status, title=title, remedy=remedy)

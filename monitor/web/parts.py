@@ -1,6 +1,6 @@
 """What a request may use."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +26,7 @@ class Parts:
         hosts: names under which the pages may be asked for. A page of somebody else's
             whose name was made to resolve to this machine gets nothing.
         inbound_key: opens the web hook for reported mail; "": it is closed.
+        providers_of: tells the providers of domains, within some seconds; None: nobody can.
         links: reads what links in mail ask for; None: there are no such pages.
     """
 
@@ -37,6 +38,7 @@ class Parts:
     hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
     inbound_key: str = field(default="", repr=False)
     links: SignedLinks | None = None
+    providers_of: Callable[[Collection[str]], Mapping[str, str]] | None = None
 
     def session(self) -> Session:
         return Session(self.engine)

@@ -33,6 +33,7 @@ from monitor.wiring.templates import check_templates
 from monitor.wiring.work import handlers
 from monitor.worker import Worker
 
+WEB_WITHIN_S = 10.0  # for the DNS, of a request that waits
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -64,6 +65,7 @@ class House:
                 hosts=self._names(),
                 inbound_key=self.settings.inbound.key.get_secret_value(),
                 links=self.links,
+                providers_of=partial(self.mail_hosts.providers_of, within_s=WEB_WITHIN_S),
             )
         )
 
