@@ -10,7 +10,7 @@ from monitor.cli.findings import Finding, doubtful, fine, looked, wrong
 from monitor.core.clock import SystemClock
 from monitor.core.errors import PersonNeededError
 from monitor.settings import Settings
-from monitor.store import backlog, jobs, pages_seeds
+from monitor.store import backlog, jobs, pages_seeds, route_secrets
 from monitor.store.engine import is_current, need_database, open_engine
 from monitor.store.pages_seeds import SeedHealth
 from monitor.store.route_tables import RouteRow
@@ -58,7 +58,8 @@ def _secrets(session: Session, settings: Settings) -> Iterator[Finding]:
         return
     yield fine(about, f"all {len(seeds)} can be read")
     if len(keys) > 1:
-        yield _old_keys(len(_closed(Vault(keys[:1]), seeds)))
+        newest = Vault(keys[:1])
+        yield _old_keys(len(_closed(newest, seeds)) + route_secrets.closed(session, newest))
 
 
 def _closed(vault: Vault, seeds: Sequence[SeedRow]) -> list[str]:

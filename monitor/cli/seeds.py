@@ -25,6 +25,7 @@ from monitor.core.seedlist import MAX_BYTES, read_seed_list
 from monitor.core.seeds import SeedEntry
 from monitor.lookups.dns import DnsResolver
 from monitor.mailboxes.kinds import READERS
+from monitor.store import route_secrets
 from monitor.store import seeds as rows
 from monitor.store.tables import SeedRow
 from monitor.wiring import House
@@ -117,19 +118,23 @@ def _provider_of(house: House, resolver: DnsResolver, domain: str) -> str:
 @seeds.command("reseal")
 @config_option
 def reseal(config: Path) -> None:
-    """Seal every mailbox password anew, with the newest key of [secrets].
+    """Seal every mailbox password, and the secrets of routes, with the newest key of [secrets].
 
     The last step before an old key can go. Exit status 1 if a password fits no key.
     """
     with open_house(config) as house, Session(house.engine) as session:
         sealed = [s for s in rows.of_organisation(session, organisation_id(session)) if s.secret]
         lost = [seed.address for seed in sealed if not _resealed(house, seed)]
+        of_routes, lost_routes = route_secrets.reseal(session, house.vault)
         session.commit()
     click.echo(f"Sealed {len(sealed) - len(lost)} of {len(sealed)} passwords with the newest key.")
+    if of_routes:
+        click.echo(f"Sealed the secrets of {of_routes} routes.")
+    lost += lost_routes
     if lost:
         raise PersonNeededError(
             f"{len(lost)} passwords fit no key: {', '.join(lost[:5])}.",
-            remedy="Put their key back into [secrets], or import these seeds again.",
+            remedy="Put their key back into [secrets], or enter them again.",
         )
 
 

@@ -5,6 +5,8 @@ import secrets
 from base64 import b64encode
 from typing import Final
 
+from sqlmodel import Session, col, select
+
 from monitor.core.errors import BadInputError, PersonNeededError
 from monitor.store.columns import saved
 from monitor.store.route_tables import RouteRow
@@ -81,10 +83,37 @@ def finish_rotation(route: RouteRow, vault: Vault) -> bool:
     return len(known) > 1
 
 
-def reseal(route: RouteRow, vault: Vault) -> None:
-    """Seal with the newest key of [secrets]. Raises as `told_with`."""
-    if route.secret:
-        route.secret = vault.reseal(_owner(route), route.secret)
+def sealed(session: Session) -> list[RouteRow]:
+    """Every route that keeps a secret, of all organisations."""
+    found = select(RouteRow).where(RouteRow.secret != b"").order_by(col(RouteRow.id))
+    return list(session.exec(found).all())
+
+
+def reseal(session: Session, vault: Vault) -> tuple[int, list[str]]:
+    """Seal all with the newest key of [secrets]; return how many, and which fit no key."""
+    done, lost = 0, []
+    for route in sealed(session):
+        try:
+            route.secret = vault.reseal(_owner(route), route.secret)
+        except PersonNeededError:
+            lost.append(_owner(route))
+        else:
+            done += 1
+            session.add(route)
+    return done, lost
+
+
+def closed(session: Session, vault: Vault) -> int:
+    """How many of the secrets *vault* does not open."""
+    return sum(not _opens(vault, route) for route in sealed(session))
+
+
+def _opens(vault: Vault, route: RouteRow) -> bool:
+    try:
+        vault.open(_owner(route), route.secret)
+    except PersonNeededError:
+        return False
+    return True
 
 
 def _need_webhook(route: RouteRow) -> None:

@@ -17,7 +17,8 @@ from monitor.store.tables import OrganisationRow
 from monitor.store.verdict_tables import AlertRow
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
-VAULT = Vault([new_key()])
+KEY = new_key()
+VAULT = Vault([KEY])
 HOOK = "https://hooks.example.org/secret-path"
 
 
@@ -153,6 +154,12 @@ def test_of_two_secrets_the_new_one_stands_first_until_the_old_one_ends(
     assert route_secrets.told_with(route, VAULT) == (second,)
     assert Webhook(second).sign("id", NOW, "x") != Webhook(first).sign("id", NOW, "x")
     assert second.encode() not in route.secret
+    fresh = new_key()
+    both, new = Vault([fresh, KEY]), Vault([fresh])
+    assert route_secrets.closed(session, new) == 1
+    assert route_secrets.reseal(session, new) == (0, [f"route:{route.id}"])
+    assert route_secrets.reseal(session, both) == (1, [])
+    assert route_secrets.told_with(route, new) == (second,)
 
 
 def test_a_secret_opens_for_its_own_route_only(session: Session, owner: int) -> None:
