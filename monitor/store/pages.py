@@ -66,6 +66,19 @@ def clusters(session: Session, *, since: datetime, until: datetime) -> list[Clus
     return _clusters(session, col(TestRow.send_at) > since, col(TestRow.send_at) <= until)
 
 
+def clusters_from(
+    session: Session, senders: Collection[int], *, since: datetime, until: datetime
+) -> list[Cluster]:
+    """The same as `clusters`, of these senders (ids) only."""
+    campaigns = select(col(CampaignRow.id)).where(col(CampaignRow.sender_id).in_(senders))
+    return _clusters(
+        session,
+        col(TestRow.send_at) > since,
+        col(TestRow.send_at) <= until,
+        col(TestRow.campaign_id).in_(campaigns),
+    )
+
+
 def clusters_of(session: Session, test_id: int) -> list[Cluster]:
     """Return the copies of one test."""
     return _clusters(session, col(TestRow.id) == test_id)

@@ -15,6 +15,7 @@ from monitor.wiring.heartbeat import heartbeat_plan
 from monitor.wiring.house import House
 
 FORGET = Plan("forget", "daily 03:30")
+DIGEST = Plan("digest", "every 30m")  # mornings begin at each half hour somewhere
 PASS_TIME = Plan("pass_time", "every 1h")
 LISTEN = Plan("listen", "every 15m")
 PROVE = Plan("prove", "every 1h")
@@ -77,6 +78,7 @@ def _plans(
     """Each schedule of the routine; None for one that is not wanted now."""
     yield "forget old headers", FORGET
     yield "close quiet incidents", PASS_TIME
+    yield "write digests", DIGEST
     yield "look for proofs of domains", PROVE
     yield "read advisories", LISTEN if house.edges.feeds else None
     wanted = house.settings.heartbeat.enabled

@@ -16,6 +16,7 @@ from monitor.evidence.compose import compose
 from monitor.evidence.facts import facts
 from monitor.evidence.links import links
 from monitor.steps.check import LinkEdges, check
+from monitor.steps.digest import digest
 from monitor.steps.end import end
 from monitor.steps.forget import forget
 from monitor.steps.judge import judge
@@ -47,6 +48,7 @@ def handlers(house: "House") -> Mapping[str, Handler]:
         "check": partial(_check, house),
         "observe": partial(_observe, house),
         "pass_time": partial(_pass_time, house),
+        "digest": partial(_digest, house),
         "judge": partial(_judge, house),
         "warn": partial(_warn, house),
         "tell": partial(_tell, house),
@@ -140,6 +142,12 @@ def _observe(house: "House", session: Session, job: Job) -> None:
 def _pass_time(house: "House", session: Session, job: Job) -> None:
     del job
     pass_time(session, now=house.clock.now())
+
+
+def _digest(house: "House", session: Session, job: Job) -> None:
+    del job
+    domain = house.settings.alerts.from_address.rpartition("@")[2]
+    digest(session, domain=domain, now=house.clock.now())
 
 
 def _judge(house: "House", session: Session, job: Job) -> None:

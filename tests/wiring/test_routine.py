@@ -64,6 +64,7 @@ def test_headers_are_forgotten_daily_and_advisories_read_where_there_is_a_tenant
     assert schedules(furnish(Heartbeat())) == {
         "forget old headers": ("daily 03:30", True),
         "close quiet incidents": ("every 1h", True),
+        "write digests": ("every 30m", True),
         "look for proofs of domains": ("every 1h", True),
         "read advisories": ("every 15m", True),
     }
