@@ -210,6 +210,10 @@ class Heartbeat(Section):
     seed_list: str = "default"
 
 
+class Status(Section):
+    public: bool = False  # anybody may read how providers' filters are doing
+
+
 class Retention(Section):
     headers_days: Annotated[int, Field(ge=1, le=36500)] = 90
 
@@ -238,6 +242,7 @@ class Settings(Section):
     transports: dict[str, Route] = Field(default_factory=dict)
     feeds: Feeds = Feeds()
     heartbeat: Heartbeat = Heartbeat()
+    status: Status = Status()
     retention: Retention = Retention()
     data: Data = Data()
 

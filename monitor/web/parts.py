@@ -28,6 +28,7 @@ class Parts:
         inbound_key: opens the web hook for reported mail; "": it is closed.
         providers_of: tells the providers of domains, within some seconds; None: nobody can.
         links: reads what links in mail ask for; None: there are no such pages.
+        status_url: where the public status is reached, without /status; "": it is not public.
     """
 
     engine: Engine
@@ -39,6 +40,7 @@ class Parts:
     inbound_key: str = field(default="", repr=False)
     links: SignedLinks | None = None
     providers_of: Callable[[Collection[str]], Mapping[str, str]] | None = None
+    status_url: str = ""
 
     def session(self) -> Session:
         return Session(self.engine)

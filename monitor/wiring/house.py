@@ -66,8 +66,13 @@ class House:
                 inbound_key=self.settings.inbound.key.get_secret_value(),
                 links=self.links,
                 providers_of=partial(self.mail_hosts.providers_of, within_s=WEB_WITHIN_S),
+                status_url=self._status_url(),
             )
         )
+
+    def _status_url(self) -> str:
+        """Where everybody may read how filters are doing; "": nobody."""
+        return self.settings.web.base_url if self.settings.status.public else ""
 
     def _names(self) -> tuple[str, ...]:
         """Under which names the pages may be asked for: ours, and that of a proxy before us."""

@@ -18,6 +18,7 @@ FORGET = Plan("forget", "daily 03:30")
 DIGEST = Plan("digest", "every 30m")  # mornings begin at each half hour somewhere
 PASS_TIME = Plan("pass_time", "every 1h")
 LISTEN = Plan("listen", "every 15m")
+PUBLISH = Plan("publish", "every 15m")
 PROVE = Plan("prove", "every 1h")
 
 
@@ -81,6 +82,7 @@ def _plans(
     yield "write digests", DIGEST
     yield "look for proofs of domains", PROVE
     yield "read advisories", LISTEN if house.edges.feeds else None
+    yield "publish filter states", PUBLISH if house.settings.status.public else None
     wanted = house.settings.heartbeat.enabled
     yield HEARTBEAT, heartbeat_plan(session, owner, house.settings) if wanted else None
 

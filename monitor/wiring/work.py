@@ -24,6 +24,7 @@ from monitor.steps.listen import listen
 from monitor.steps.match import match
 from monitor.steps.observe import observe
 from monitor.steps.pass_time import pass_time
+from monitor.steps.publish import publish
 from monitor.steps.read import ReadingRules, read
 from monitor.steps.send import Outside, send
 from monitor.steps.start import start
@@ -55,6 +56,7 @@ def handlers(house: "House") -> Mapping[str, Handler]:
         "listen": partial(_listen, house),
         "match": partial(_match, house),
         "forget": partial(_forget, house),
+        "publish": partial(_publish, house),
         "end": partial(_end, house),
         "prove": partial(prove_domains, house),
     }
@@ -183,6 +185,12 @@ def _listen(house: "House", session: Session, job: Job) -> None:
 def _match(house: "House", session: Session, job: Job) -> None:
     del job
     match(session, now=house.clock.now())
+
+
+def _publish(house: "House", session: Session, job: Job) -> None:
+    del job
+    names = {provider: known.name for provider, known in house.facts.items()}
+    publish(session, names, now=house.clock.now())
 
 
 def _end(house: "House", session: Session, job: Job) -> None:
