@@ -1,7 +1,7 @@
 """The public status of providers' filters: a page, JSON and an Atom feed. It names no sender."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from xml.etree import ElementTree as ET
 
@@ -25,6 +25,7 @@ pages = Blueprint("status", __name__)
 _ATOM = "http://www.w3.org/2005/Atom"
 _ENTRIES = 50
 _SHOWN = 12
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _CACHED = "public, max-age=60"
 
 
@@ -79,7 +80,7 @@ def feed() -> Response:
     root = ET.Element("feed", xmlns=_ATOM)
     _add(root, "id", f"{base}/status.atom")
     _add(root, "title", "Mail filters of providers")
-    _add(root, "updated", _stamp(changes[0].at if changes else datetime.min))
+    _add(root, "updated", _stamp(changes[0].at if changes else _NEVER))
     ET.SubElement(root, "link", rel="self", href=f"{base}/status.atom")
     ET.SubElement(root, "link", rel="alternate", type="text/html", href=f"{base}/status")
     _add(ET.SubElement(root, "author"), "name", "Seedwatch")

@@ -11,6 +11,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import make_server
 
 from monitor.core.clock import ManualClock
+from monitor.signed_links import SignedLinks
+from monitor.store.secrets import new_key
 from monitor.web.app import create_app
 from monitor.web.parts import Parts
 from tests.web.conftest import build
@@ -32,6 +34,7 @@ AXE = {
         "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"],
     }
 }
+LINKS = SignedLinks([new_key()], "", ManualClock(NOW))
 LEAST_PASSES = 12  # of axe's rules; a page that failed to come up has fewer
 Visit = Callable[..., tuple[Page, list[str]]]
 
@@ -117,6 +120,8 @@ class Served:
             clock=ManualClock(NOW),
             facts=FACTS,
             banner="Demo: simulated providers on this machine.",
+            links=LINKS,
+            status_url="https://mail.example.org",
         )
         self.server = make_server("127.0.0.1", 0, create_app(parts), threaded=True)
         self.address = f"http://127.0.0.1:{self.server.server_port}"
