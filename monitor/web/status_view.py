@@ -80,7 +80,7 @@ def filter_view(
 ) -> FilterView:
     """Tell one provider from its published *rows* of the last days, oldest first."""
     last = rows[-1] if rows and now - rows[-1].at <= HOLDS else None
-    changes = _changes(provider, name, rows)
+    changes = _changes(provider, name, rows, now)
     return FilterView(
         provider=provider,
         name=name,
@@ -103,9 +103,15 @@ def latest_changes(views: Sequence[FilterView], limit: int) -> list[Change]:
     return sorted(found, key=lambda c: (c.at, c.provider), reverse=True)[:limit]
 
 
-def _changes(provider: str, name: str, rows: Sequence[FilterStateRow]) -> list[Change]:
-    """Each row that says another state than the one before it."""
-    first = list(rows[:1])
+def _changes(
+    provider: str, name: str, rows: Sequence[FilterStateRow], now: datetime
+) -> list[Change]:
+    """Each row that says another state than the one before it.
+
+    The first row is a change where publishing began with it, not where earlier ones are no
+    longer shown: an entry of the feed must not move from day to day.
+    """
+    first = [row for row in rows[:1] if row.at > now - timedelta(days=DAYS - 1)]
     begun = first + [row for before, row in pairwise(rows) if row.state != before.state]
     return [
         Change(

@@ -246,6 +246,19 @@ def test_a_link_does_not_outlive_its_recipient(post: Post) -> None:
         assert post.client.post(path, data={"choice": "4h"}).status_code == 410
 
 
+def test_a_failure_is_logged_without_the_link(
+    post: Post, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("the disk is full")
+
+    monkeypatch.setattr("monitor.web.links.linked", fail)
+    path = post.link(Purpose.ACKNOWLEDGE, ONE)
+    assert post.client.get(path).status_code == 500
+    assert "/l/<purpose>/<token>" in caplog.text
+    assert path not in caplog.text
+
+
 def test_without_a_key_there_are_no_such_pages(post: Post) -> None:
     closed = create_app(Parts(engine=post.engine, clock=post.clock, facts=FACTS)).test_client()
     assert closed.get(post.link(Purpose.ACKNOWLEDGE, ONE)).status_code == 404

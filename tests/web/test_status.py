@@ -213,6 +213,17 @@ def entries(board: Board) -> list[tuple[str, str]]:
     return found[1:]
 
 
+def test_what_is_older_than_the_history_is_no_change(board: Board) -> None:
+    with Session(board.world.engine) as session:
+        for days in range(95):
+            at = NOW - timedelta(days=days)
+            row = FilterStateRow(provider=GMAIL, at=at, state="normal", senders=0)
+            session.add(row)
+        session.commit()
+    assert entries(board) == []
+    assert "normal 90" in board.page().text
+
+
 def test_an_empty_board_is_a_valid_feed_and_page(board: Board) -> None:
     assert entries(board) == []
     assert "Nothing has been published yet." in board.page().text
