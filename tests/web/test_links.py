@@ -247,14 +247,13 @@ def test_a_link_does_not_outlive_its_recipient(post: Post) -> None:
 
 
 def test_a_failure_is_logged_without_the_link(
-    post: Post, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    post: Post, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(*_: object) -> None:
-        raise RuntimeError("the disk is full")
-
-    monkeypatch.setattr("monitor.web.links.linked", fail)
+    empty = open_engine(f"sqlite:///{tmp_path / 'empty.db'}")  # it has no tables
+    parts = Parts(engine=empty, clock=post.clock, facts=FACTS, links=post.links)
     path = post.link(Purpose.ACKNOWLEDGE, ONE)
-    assert post.client.get(path).status_code == 500
+    assert create_app(parts).test_client().get(path).status_code == 500
+    empty.dispose()
     assert "/l/<purpose>/<token>" in caplog.text
     assert path not in caplog.text
 
