@@ -1,7 +1,7 @@
 """News: what an incident's event says that a route has not been told yet. Pure."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -45,7 +45,13 @@ class News:
     severity: Severity
 
 
-def news(event: IncidentEvent, told: Sequence[Told], *, is_before: bool = False) -> News | None:
+def news(
+    event: IncidentEvent,
+    told: Sequence[Told],
+    *,
+    is_before: bool = False,
+    taken: Collection[str] = (),
+) -> News | None:
     """Return what *event* has to tell a route, or None if the route knows it all.
 
     An incident that is said to be A, then B, then A again is told three times: the last word
@@ -54,6 +60,7 @@ def news(event: IncidentEvent, told: Sequence[Told], *, is_before: bool = False)
     Args:
         told: what the route was told of this incident, oldest first.
         is_before: the route's senders are not hit yet.
+        taken: topics that were owed to the route, and never reached it.
     """
     if event.state is State.CLOSED:
         return _end(event, told)
@@ -63,7 +70,7 @@ def news(event: IncidentEvent, told: Sequence[Told], *, is_before: bool = False)
     kind = _kind(event, heard[-1], is_before=is_before) if heard else Kind.OPENED
     if kind is None:
         return None
-    topic = _free(_topic(event, kind, heard, is_before=is_before), told)
+    topic = _free(_topic(event, kind, heard, is_before=is_before), told, taken)
     return News(kind, topic, severity(event))
 
 
@@ -134,9 +141,9 @@ def _short(topic: str) -> str:
     return f"{topic[: LONGEST_TOPIC - 17]}~{digest}"
 
 
-def _free(topic: str, told: Sequence[Told]) -> str:
+def _free(topic: str, told: Sequence[Told], lost: Collection[str]) -> str:
     """Number a *topic* that comes back."""
-    taken = {one.topic for one in told}
+    taken = {*lost, *(one.topic for one in told)}
     times = 1
     while (named := topic if times == 1 else f"{topic}#{times}") in taken:
         times += 1

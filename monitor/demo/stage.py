@@ -143,7 +143,12 @@ def _bring_in(session: Session, house: House, organisation_id: int, player: Play
     session.add(sender)
     session.flush()
     session.add(
-        RouteRow(organisation_id=organisation_id, sender_id=sender.id, address=player.route)
+        RouteRow(
+            organisation_id=organisation_id,
+            sender_id=sender.id,
+            address=player.route,
+            confirmed_at=house.clock.now(),
+        )
     )
     message = campaign_of(player)
     campaign = CampaignRow(

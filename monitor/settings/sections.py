@@ -114,6 +114,7 @@ class Alerts(Section):
     password: SecretStr = NO_SECRET
     allow_private: tuple[Network, ...] = ()
     ca_file: Path | None = None
+    prove_domains: bool = True
 
 
 class Judge(Section):

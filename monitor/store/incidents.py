@@ -74,6 +74,23 @@ def all_incidents(session: Session) -> list[Incident]:
 
 def is_any_open(session: Session) -> bool:
     """Has any incident not been closed yet?"""
+    rows = _newest(col(IncidentEventRow.id)).where(col(IncidentEventRow.state) != State.CLOSED)
+    return session.exec(rows.limit(1)).first() is not None
+
+
+def confirmed(session: Session) -> list[IncidentEventRow]:
+    """Return the newest event of each incident that stands confirmed."""
+    rows = _newest(IncidentEventRow).where(col(IncidentEventRow.state) == State.CONFIRMED)
+    return list(session.exec(rows.order_by(col(IncidentEventRow.id))).all())
+
+
+def is_over(session: Session, incident: str) -> bool:
+    """Is an incident closed? One that nobody knows is not."""
+    states = select(IncidentEventRow.state).where(col(IncidentEventRow.incident) == incident)
+    return session.exec(states.order_by(col(IncidentEventRow.seq).desc())).first() is State.CLOSED
+
+
+def _newest(what: Any) -> Any:  # noqa: ANN401 - SQLModel tells one column from a row by overloads
     newest = (
         select(IncidentEventRow.incident, func.max(IncidentEventRow.seq).label("seq"))
         .group_by(IncidentEventRow.incident)
@@ -82,9 +99,7 @@ def is_any_open(session: Session) -> bool:
     is_newest = (col(IncidentEventRow.incident) == newest.c.incident) & (
         col(IncidentEventRow.seq) == newest.c.seq
     )
-    rows = select(IncidentEventRow.id).join(newest, is_newest)
-    rows = rows.where(col(IncidentEventRow.state) != State.CLOSED)
-    return session.exec(rows.limit(1)).first() is not None
+    return select(what).join(newest, is_newest)
 
 
 def decode(row: IncidentEventRow) -> IncidentEvent:

@@ -20,6 +20,7 @@ PASS_TIME = Plan("pass_time", "every 1h")
 LISTEN = Plan("listen", "every 15m")
 PUBLISH = Plan("publish", "every 15m")
 PROVE = Plan("prove", "every 1h")
+REMIND = Plan("remind", "every 15m")
 
 
 def put_routine(house: House) -> None:
@@ -81,6 +82,7 @@ def _plans(
     yield "close quiet incidents", PASS_TIME
     yield "write digests", DIGEST
     yield "look for proofs of domains", PROVE
+    yield "remind of open incidents", REMIND
     yield "read advisories", LISTEN if house.edges.feeds else None
     yield "publish filter states", PUBLISH if house.settings.status.public else None
     wanted = house.settings.heartbeat.enabled

@@ -7,11 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import Session
 
-from monitor.alerts.message import render
-from monitor.alerts.occasion import Occasion, Office
 from monitor.core.campaigns import Campaign, Letter
-from monitor.core.incidents import IncidentEvent
-from monitor.core.ports import Message
 from monitor.evidence.compose import compose
 from monitor.evidence.facts import facts
 from monitor.evidence.links import links
@@ -26,12 +22,15 @@ from monitor.steps.observe import observe
 from monitor.steps.pass_time import pass_time
 from monitor.steps.publish import publish
 from monitor.steps.read import ReadingRules, read
+from monitor.steps.remind import remind
 from monitor.steps.send import Outside, send
 from monitor.steps.start import start
-from monitor.steps.tell import tell
+from monitor.steps.tell import Channels, tell
 from monitor.steps.warn import warn
 from monitor.store.jobs import Job
+from monitor.store.route_secrets import told_with
 from monitor.wiring.lookups import prove_domains
+from monitor.wiring.writers import writers
 from monitor.worker import Handler
 
 if TYPE_CHECKING:
@@ -52,7 +51,8 @@ def handlers(house: "House") -> Mapping[str, Handler]:
         "digest": partial(_digest, house),
         "judge": partial(_judge, house),
         "warn": partial(_warn, house),
-        "tell": partial(_tell, house),
+        "remind": partial(_remind, house),
+        "tell": partial(_tell, _channels(house)),
         "listen": partial(_listen, house),
         "match": partial(_match, house),
         "forget": partial(_forget, house),
@@ -158,23 +158,37 @@ def _judge(house: "House", session: Session, job: Job) -> None:
 
 
 def _warn(house: "House", session: Session, job: Job) -> None:
-    domain = house.settings.alerts.from_address.rpartition("@")[2]
-    warn(session, event_id=job.args["event"], alert_domain=domain, clock=house.clock)
-
-
-def _tell(house: "House", session: Session, job: Job) -> None:
-    tell(
+    warn(
         session,
-        alert_id=job.args["alert"],
-        alerters=house.edges.alerters,
-        write=partial(_write, house),
+        event_id=job.args["event"],
+        alert_domain=_alert_domain(house),
         clock=house.clock,
+        must_prove=house.settings.alerts.prove_domains,
     )
 
 
-def _write(house: "House", event: IncidentEvent, recipient: str) -> Message:
-    office = Office(house.facts, house.settings.web.base_url, house.settings.data.templates_dir)
-    return render(event, Occasion(recipient), office)
+def _remind(house: "House", session: Session, job: Job) -> None:
+    del job
+    remind(session, alert_domain=_alert_domain(house), clock=house.clock)
+
+
+def _tell(channels: Channels, session: Session, job: Job) -> None:
+    tell(session, alert_id=job.args["alert"], channels=channels)
+
+
+def _channels(house: "House") -> Channels:
+    return Channels(
+        alerters=house.edges.alerters,
+        writers=writers(house),
+        clock=house.clock,
+        rng=house.rng,
+        domain=_alert_domain(house),
+        secrets=partial(told_with, vault=house.vault),
+    )
+
+
+def _alert_domain(house: "House") -> str:
+    return house.settings.alerts.from_address.rpartition("@")[2]
 
 
 def _listen(house: "House", session: Session, job: Job) -> None:

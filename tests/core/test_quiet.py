@@ -8,6 +8,7 @@ import pytest
 from monitor.core.errors import BadInputError
 from monitor.core.patience import pause, rest
 from monitor.core.quiet import held_until, quiet_hours
+from monitor.steps.tell import ATTEMPTS
 
 
 def at(text: str) -> datetime:
@@ -61,6 +62,12 @@ def test_pauses_double_up_to_an_hour_and_differ() -> None:
     assert timedelta(seconds=15) <= pauses[0] <= timedelta(seconds=30)
     assert timedelta(minutes=30) <= pauses[-1] <= timedelta(hours=1)
     assert len(set(pauses)) == len(pauses)
+
+
+def test_an_alert_is_tried_for_about_a_day() -> None:
+    rng = random.Random(7)
+    waits = [max(pause(n, rng), rest(n) or timedelta()) for n in range(1, ATTEMPTS)]
+    assert timedelta(hours=22) < sum(waits, timedelta()) < timedelta(hours=36)
 
 
 def test_a_route_rests_after_five_failures_in_a_row_and_longer_each_time() -> None:

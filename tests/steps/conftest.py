@@ -13,7 +13,7 @@ from monitor.core.seeds import SeedEntry
 from monitor.store import seeds
 from monitor.store.columns import saved
 from monitor.store.engine import open_engine, upgrade
-from monitor.store.route_tables import RouteRow
+from monitor.store.route_tables import DomainRow, RouteRow
 from monitor.store.secrets import Vault, new_key
 from monitor.store.tables import CampaignRow, OrganisationRow, SenderRow
 from tests.steps.world import PROVIDER, World
@@ -74,6 +74,16 @@ def world(session: Session, clock: ManualClock) -> World:
             organisation_id=saved(organisation.id),
             sender_id=saved(sender.id),
             address="team@news.example.org",
+            confirmed_at=clock.now(),
+        )
+    )
+    session.add(
+        DomainRow(
+            organisation_id=saved(organisation.id),
+            domain="news.example.org",
+            token="t",
+            created_at=clock.now(),
+            proven_at=clock.now(),
         )
     )
     vault = Vault([new_key()])

@@ -13,7 +13,7 @@ from monitor.core.clock import ManualClock
 from monitor.core.placements import Sighting
 from monitor.core.seeds import Endpoint, SeedEntry
 from monitor.lab.lab import Lab
-from monitor.settings.sections import Database, Reading, Secrets, Sending, Settings
+from monitor.settings.sections import Alerts, Database, Reading, Secrets, Sending, Settings
 from monitor.store import jobs, new_tests, schedules, seeds, sightings
 from monitor.store.columns import saved
 from monitor.store.engine import upgrade
@@ -43,6 +43,7 @@ def settings_at(folder: Path, smarthost: Endpoint) -> Settings:
             host=smarthost.host, port=smarthost.port, security=smarthost.security, timeout_s=10
         ),
         reading=Reading(timeout_s=READ_WITHIN_S),
+        alerts=Alerts(prove_domains=False),
     )
 
 
@@ -137,6 +138,7 @@ class Home:
                     organisation_id=campaign.organisation_id,
                     sender_id=campaign.sender_id,
                     address=reader,
+                    confirmed_at=self.clock.now(),
                 )
             )
             session.commit()

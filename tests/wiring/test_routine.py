@@ -66,6 +66,7 @@ def test_headers_are_forgotten_daily_and_advisories_read_where_there_is_a_tenant
         "close quiet incidents": ("every 1h", True),
         "write digests": ("every 30m", True),
         "look for proofs of domains": ("every 1h", True),
+        "remind of open incidents": ("every 15m", True),
         "read advisories": ("every 15m", True),
     }
 
