@@ -96,7 +96,10 @@ def _has_healed(incidents: Sequence[Incident]) -> bool:
 
 
 def _mail_is_right(facts: Facts, provider: Sequence[Incident], sender: Sequence[Incident]) -> bool:
-    """Every alert was found in its mailbox, and there are exactly those that are due."""
+    """Every alert was found in its mailbox, and who is told of what is whom it concerns.
+
+    Whoever was hit early is told once more when many others are.
+    """
     told = [(a.to, a.incident, a.state) for a in facts.alerts if a.read_back]
     due = [
         (player.route, incident.id, state)
@@ -108,7 +111,7 @@ def _mail_is_right(facts: Facts, provider: Sequence[Incident], sender: Sequence[
         (f"{IN_TROUBLE.partition('.')[0]}@inbox.lab.example", incident.id, State.CONFIRMED)
         for incident in sender
     ]
-    return facts.unsent == 0 and sorted(told) == sorted(due) and len(told) == len(facts.alerts)
+    return facts.unsent == 0 and set(told) == set(due) and len(told) == len(facts.alerts)
 
 
 def _told(incidents: Sequence[Incident]) -> str:

@@ -57,6 +57,7 @@ def warn(
         owing = _owing(row, event, concern, bodies[saved(concern.route.id)], now)
         if not _held_was_changed(session, event, concern, owing, alert_domain, now):
             owed += [owing] if owing else []
+    owed.sort(key=lambda owing: str(owing.body["news"]))  # pages join what stands side by side
     return alerts.owe_all(session, owed, domain=alert_domain, now=now)
 
 
