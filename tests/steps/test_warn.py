@@ -66,7 +66,7 @@ def test_who_is_hit_later_is_told_then_that_it_opened_and_the_others_that_it_wid
     happens(world, event(world.clock.now()))
     add_sender(world, "calm.example.org")
     wider = happens(world, event(world.clock.now(), hit=EVERYBODY))
-    assert topics(wider) == ["widened/2", OPENED]
+    assert topics(wider) == [OPENED, "widened/2"]
     assert happens(world, event(world.clock.now(), hit=EVERYBODY)) == []
 
 
@@ -189,7 +189,7 @@ def test_who_carries_the_blamed_link_and_has_not_mailed_since_is_told_to_hold(
     assert addresses(world, owed) == ["team@news.example.org", "team@calm.example.com"]
     assert happens(world, told) == []
     hit = happens(world, hitting(told, "news.example.org", "calm.example.com"))
-    assert [alert.body["news"] for alert in hit] == ["widened", "opened"]
+    assert [alert.body["news"] for alert in hit] == ["opened", "widened"]
     assert not any(alert.body.get("before") for alert in hit)
 
 

@@ -74,5 +74,6 @@ def test_each_incident_says_how_sure_it_is(told: dict) -> None:  # type: ignore[
 
 
 def test_every_alert_was_found_in_its_recipients_mailbox(told: dict) -> None:  # type: ignore[type-arg]
-    assert len(told["alerts"]) == 13
+    # Who was hit early may be told once more, when twice as many are.
+    assert len({(one["to"], one["incident"], one["state"]) for one in told["alerts"]}) == 13
     assert all(alert["read_back"] for alert in told["alerts"])
