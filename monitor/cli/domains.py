@@ -94,6 +94,18 @@ def to_publish(row: DomainRow) -> str:
     )
 
 
+def with_proof(
+    session: Session, house: House, from_address: str, said: dict[str, object]
+) -> dict[str, object]:
+    """Claim the From domain of a test, and add to what is said what would prove it."""
+    owner, domain = organisation_id(session), from_address.rpartition("@")[2]
+    if rows.is_proven(session, owner, domain) or not _must_prove(house):
+        return said
+    now, rng = house.clock.now(), house.rng
+    row = commit_once(session, lambda: rows.claim(session, owner, domain, now=now, rng=rng))
+    return said | {"says": f"{said['says']}\n{to_publish(row)}", "domain": _as_json(row)}
+
+
 def _looked_at(session: Session, house: House, name: str) -> DomainRow:
     now = house.clock.now()
     row = rows.claim(session, organisation_id(session), name, now=now, rng=house.rng)
@@ -137,3 +149,8 @@ def _as_json(row: DomainRow) -> dict[str, object]:
         "problem": row.problem or None,
         "publish": {"name": record.name, "type": "TXT", "text": record.text},
     }
+
+
+def _must_prove(house: House) -> bool:
+    """Are alerts held back until a domain is proven?"""
+    return bool(getattr(house.settings.alerts, "prove_domains", True))

@@ -15,6 +15,7 @@ from monitor.cli.context import (
     print_json,
     read_bounded,
 )
+from monitor.cli.domains import with_proof
 from monitor.cli.options import of_a_test
 from monitor.cli.sending import (
     commit_once,
@@ -89,6 +90,7 @@ def expect(config: Path, message: Path | None, as_json: bool, **options: object)
     campaign = _campaign(message, announced)
     with open_house(config) as house, Session(house.engine) as session:
         said = commit_once(session, lambda: carry_out(session, house, campaign, announced))
+        said = with_proof(session, house, campaign.from_address, said)
     if as_json:
         print_json(said)
     else:

@@ -16,6 +16,7 @@ from monitor.cli.context import (
     print_table,
     read_bounded,
 )
+from monitor.cli.domains import with_proof
 from monitor.cli.expecting import expect
 from monitor.cli.options import of_a_test
 from monitor.cli.sending import Wish, carry_out, checked, commit_once
@@ -67,6 +68,7 @@ def send(config: Path, message: Path, as_json: bool, **options: object) -> None:
     campaign = read_campaign(read_bounded(message, MAX_BYTES), name=message.stem)
     with open_house(config) as house, Session(house.engine) as session:
         said = commit_once(session, lambda: carry_out(session, house, campaign, wish))
+        said = with_proof(session, house, campaign.from_address, said)
     if as_json:
         print_json(said)
     else:

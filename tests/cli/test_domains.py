@@ -54,3 +54,19 @@ def test_a_dns_that_does_not_answer_is_said_and_is_no_refusal(config: str) -> No
 @pytest.mark.parametrize("typed", ["", "example", "a b.example", "x" * 300, "a..example", "\x07.x"])
 def test_what_is_no_domain_is_refused(config: str, typed: str) -> None:
     assert refused(run("domains", "check", typed, "--config", config), "DOMAIN", "example.org")
+
+
+def test_a_test_says_what_proves_its_from_domain_until_it_is_proven(
+    seeded: str, letter: str, dns: Lab
+) -> None:
+    setting(seeded, "dns", f'servers = ["{dns.dns[0]}:{dns.dns[1]}"]')
+    shown = run("test", "send", letter, "--config", seeded)
+    (told,) = listed(seeded, "domains", "list")
+    assert told["domain"] == "news.example.org"
+    assert f'TXT "{told["publish"]["text"]}"' in shown.output
+    again = json.loads(run("test", "send", letter, "--json", "--config", seeded).stdout)
+    assert again["domain"]["publish"] == told["publish"]
+
+    dns.add_record(told["publish"]["name"], "TXT", f'"{told["publish"]["text"]}"')
+    assert run("domains", "check", "news.example.org", "--config", seeded).exit_code == 0
+    assert "Publish" not in run("test", "send", letter, "--config", seeded).output

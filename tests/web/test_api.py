@@ -18,8 +18,9 @@ from werkzeug.test import TestResponse
 
 from monitor.core.clock import ManualClock
 from monitor.core.incidents import Cause, Evidence, Tally
+from monitor.core.ports import Advisory
 from monitor.core.scopes import Scope
-from monitor.store import api_keys, incidents
+from monitor.store import advisories, api_keys, incidents
 from monitor.store.columns import saved
 from monitor.store.engine import open_engine, upgrade
 from monitor.store.route_tables import AcknowledgementRow, ApiKeyRow, AudienceRow
@@ -210,6 +211,7 @@ def test_a_key_stands_nowhere_in_the_database(service: Service) -> None:
         ("POST", "/incidents/x/acknowledge", Scope.INCIDENTS_WRITE),
         ("POST", "/incidents/x/snooze", Scope.INCIDENTS_WRITE),
         ("GET", "/exposure", Scope.EXPOSURE_READ),
+        ("GET", "/advisories", Scope.ADVISORIES_READ),
         ("POST", "/exposure", Scope.EXPOSURE_WRITE),
     ],
 )
@@ -330,3 +332,23 @@ def test_a_request_keeps_its_own_number_if_that_is_a_plain_word(service: Service
     for given, kept in (("abc-1.2", True), ("a b", False), ("x" * 65, False), ("<script>", False)):
         answer = service.call("GET", "/incidents", key, headers={"X-Request-Id": given})
         assert (answer.headers["X-Request-Id"] == given) is kept
+
+
+def test_advisories_are_told_with_times_as_text(service: Service) -> None:
+    with Session(service.engine) as session:
+        told = Advisory(
+            id="MO255463",
+            provider="microsoft365",
+            title="Mail is quarantined",
+            text="Mail with links is quarantined.",
+            started_at=NOW - HOUR,
+            ended_at=None,
+            published_at=NOW,
+            updated_at=NOW,
+            is_resolved=False,
+        )
+        advisories.keep(session, told, source="test", now=service.clock.now())
+        session.commit()
+    answer = service.call("GET", "/advisories", service.key(Scope.ADVISORIES_READ))
+    (advisory,) = answer.json["advisories"]
+    assert (advisory["id"], advisory["started_at"]) == ("MO255463", (NOW - HOUR).isoformat())
