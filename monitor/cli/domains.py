@@ -153,4 +153,4 @@ def _as_json(row: DomainRow) -> dict[str, object]:
 
 def _must_prove(house: House) -> bool:
     """Are alerts held back until a domain is proven?"""
-    return bool(getattr(house.settings.alerts, "prove_domains", True))
+    return house.settings.alerts.prove_domains
