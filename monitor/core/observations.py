@@ -43,3 +43,13 @@ class TimePassed:
     """Told in place of an observation: it is later now, and nothing was seen."""
 
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Told in place of an observation: a provider itself says that its mail is in trouble."""
+
+    at: datetime
+    provider: str
+    advisory: str  # its id: EX1227432
+    until: datetime  # when it stands no longer, unless it is told again; *at* or before: now

@@ -217,6 +217,13 @@ class Inquiry:
         suspicions = provider_side.suspect(self.memory, provider, self.now)
         return self._open(attribute.choose(suspicions, self.lines) or slow, suspicions)
 
+    def ask_anew(self, provider: str) -> list[IncidentEvent]:
+        """Ask whether it is *provider*, of which something else than mail has told."""
+        suspicions = provider_side.suspect(self.memory, provider, self.now)
+        suspicions = with_pairs(self.memory, self.lines, suspicions, self.now)
+        best = attribute.choose(suspicions, self.lines)
+        return [] if best is None else self._open(best, suspicions)
+
     def _ask_milder(self, cluster: Cluster) -> list[IncidentEvent]:
         """Ask now and then whether a provider has begun to let mail through."""
         provider, asked = cluster.provider, self.docket.mildly.get(cluster.provider, -math.inf)

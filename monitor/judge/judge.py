@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Any, Self
 
 from monitor.core.incidents import IncidentEvent
-from monitor.core.observations import Observation
+from monitor.core.observations import Admitted, Observation
 from monitor.judge import seed_cases
+from monitor.judge.admissions import Admissions, admitted
 from monitor.judge.clusters import Cluster
 from monitor.judge.docket import Docket
 from monitor.judge.gauges.kinds import DELAY
@@ -45,6 +46,7 @@ class Judge:
         self._intake = Intake()
         self._docket = Docket()
         self._gauges = Gauges()
+        self._admissions = Admissions()
         self._now = 0.0
 
     def observe(self, observation: Observation, *, asks: bool = True) -> list[IncidentEvent]:
@@ -87,6 +89,18 @@ class Judge:
         self._forget(is_new_day=False)
         return events
 
+    def hear(self, told: Admitted) -> list[IncidentEvent]:
+        """Let a provider admit trouble; while that stands, less evidence against it is enough.
+
+        What was below the line before may be past it now, so that all of it is asked anew.
+        """
+        self._now = max(self._now, hours(told.at))
+        self._admissions.hear(told.provider, told.advisory, hours(told.until), self._now)
+        events = self.tick(told.at)
+        if self._admissions.of(told.provider, self._now):
+            events += self._inquiry(self._reporter()).ask_anew(told.provider)
+        return events
+
     def _ask_gauges(self, *, opens: bool) -> list[IncidentEvent]:
         if not self._gauges.is_due(self._now):
             return []
@@ -108,12 +122,16 @@ class Judge:
         def risen(provider: str) -> Risen | None:
             return self._gauges.risen(provider, self._names)
 
-        return Reporter(self._intake.memory, self._names, risen, self._gauges.late)
+        def admits(provider: str) -> str:
+            name = self._names.get(provider, provider)
+            return admitted(name, self._admissions.of(provider, self._now))
+
+        return Reporter(self._intake.memory, self._names, risen, self._gauges.late, admits)
 
     def _inquiry(self, reporter: Reporter) -> Inquiry:
         rate = self._false_alarms_per_year * (1 - GAUGES_SHARE * self._gauges.is_used)
-        drifting = frozenset(self._gauges.drifting)
-        lines = Lines(rate, self._intake.baseline.providers, drifting)
+        forewarned = frozenset(self._gauges.drifting) | self._admissions.providers(self._now)
+        lines = Lines(rate, self._intake.baseline.providers, forewarned)
         return Inquiry(self._intake.memory, self._docket, lines, reporter, self._now)
 
     def _forget(self, *, is_new_day: bool) -> None:
@@ -125,13 +143,16 @@ class Judge:
 
     def snapshot(self) -> dict[str, Any]:
         """Return the whole state as what JSON can hold, exactly."""
-        return {
+        whole: dict[str, Any] = {
             "version": VERSION,
             "now": self._now,
             "intake": self._intake.snapshot(),
             "docket": self._docket.snapshot(),
             "gauges": self._gauges.snapshot(),
         }
+        # Where nobody admits anything, a snapshot is what it was before this was known.
+        standing = self._admissions.snapshot()
+        return whole | ({"admissions": standing} if standing else {})
 
     @classmethod
     def restore(
@@ -153,6 +174,7 @@ class Judge:
         judge._intake = Intake.restore(snapshot["intake"])
         judge._docket = Docket.restore(snapshot["docket"])
         judge._gauges = Gauges.restore(snapshot["gauges"])
+        judge._admissions = Admissions.restore(snapshot.get("admissions", ()))
         judge._docket.late = judge._gauges.late
         judge._docket.explain(judge._intake.memory, judge._intake.memory)
         return judge

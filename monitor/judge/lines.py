@@ -24,7 +24,7 @@ LASTING_ODDS = 1.0  # of a sender's lasting trouble against two bad campaigns: b
 SUSPECTED = 3.0  # times smaller odds make a sender's trouble a suspicion
 ONE_PROVIDER_ODDS = 9.0  # here, being wrong means that there is nothing
 ONE_CAMPAIGN_ODDS = 9.0
-DRIFT = 1.1  # nats: three to one that mail is lost next where its scores have risen
+DRIFT = 1.1  # nats: three to one, where scores have risen or a provider admits trouble
 RELABEL = 2.0  # nats by which another name must be better before we change it
 
 
@@ -57,7 +57,7 @@ class Lines:
 
     false_alarms_per_year: float
     providers: int  # watched
-    drifting: frozenset[str] = frozenset()  # providers whose scores have risen of late
+    drifting: frozenset[str] = frozenset()  # whose scores have risen, or who admit trouble
 
     def of(self, claim: Claim) -> Line:
         if claim.family is Family.PROVIDER:

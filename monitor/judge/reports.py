@@ -25,6 +25,7 @@ class Reporter:
     names: Mapping[str, str]
     risen: Callable[[str], Risen | None] = lambda _: None  # scores that rose at a provider
     late: Sequence[Case] = ()  # confirmed incidents of mail that is late
+    admits: Callable[[str], str] = lambda _: ""  # what a provider says of itself, as a sentence
 
     def event(self, case: Case, reason: str, now: float) -> IncidentEvent:
         case.told, case.said = len(case.hit), now
@@ -48,6 +49,7 @@ class Reporter:
             held=self._held(case),
         )
         risen = self._risen(case)
+        admits = self._admits(case)
         return IncidentEvent(
             at=moment(now),
             incident=case.id,
@@ -57,8 +59,8 @@ class Reporter:
             start_low=moment(case.start.low),
             start_high=moment(case.start.high),
             posterior={case.cause: 0.0} | case.stated,  # it names its cause, however improbable
-            sentence=sentence(facts) + (risen.sentence if risen else ""),
-            reason=reason,
+            sentence=sentence(facts) + (risen.sentence if risen else "") + admits,
+            reason=reason + admits,
             provider=case.claim.provider,
             feature=case.claim.named,
             sender=case.claim.sender,
@@ -73,13 +75,14 @@ class Reporter:
             part_of=case.part_of,
         )
 
+    def _admits(self, case: Case) -> str:
+        """That the provider admits trouble, while mail is lost there."""
+        said = self.admits(case.claim.provider or "") if _is_of_provider(case) else ""
+        return f" {said}" if said else ""
+
     def _risen(self, case: Case) -> Risen | None:
         """The scores that had risen before a provider began to lose mail, while it does."""
-        if case.claim.family is not Family.PROVIDER or case.claim.is_better:
-            return None
-        if case.state not in GOING_ON:
-            return None
-        return self.risen(case.claim.provider or "")
+        return self.risen(case.claim.provider or "") if _is_of_provider(case) else None
 
     def _held(self, case: Case) -> Placement:
         """Where mail that the claim covers was mostly lost before it began."""
@@ -100,3 +103,9 @@ class Reporter:
             if cluster.sender in case.hit:
                 losses[cluster.provider] = losses.get(cluster.provider, 0.0) + cluster.loss()
         return sum(loss > 0 or not only_bad for loss in losses.values())
+
+
+def _is_of_provider(case: Case) -> bool:
+    """Is a provider to blame for mail that is being lost?"""
+    is_worse = case.claim.family is Family.PROVIDER and not case.claim.is_better
+    return is_worse and case.state in GOING_ON

@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 from monitor.core.clock import Clock
 from monitor.core.errors import AgainLaterError
 from monitor.core.incidents import TOLD, IncidentEvent
-from monitor.core.observations import Observation, TimePassed
+from monitor.core.observations import Admitted, Observation, TimePassed
 from monitor.judge.judge import Judge
 from monitor.store import incidents, jobs, observations
 from monitor.store.verdict_tables import JudgeStateRow
@@ -63,9 +63,11 @@ class Bench:
             return self.make(None), 0
 
 
-def hear(sitting: Judge, told: Observation | TimePassed) -> list[IncidentEvent]:
+def hear(sitting: Judge, told: Observation | TimePassed | Admitted) -> list[IncidentEvent]:
     """Tell a judge one thing that a row holds; return what it says."""
-    return sitting.tick(told.at) if isinstance(told, TimePassed) else sitting.observe(told)
+    if isinstance(told, TimePassed):
+        return sitting.tick(told.at)
+    return sitting.hear(told) if isinstance(told, Admitted) else sitting.observe(told)
 
 
 def judge(session: Session, bench: Bench, clock: Clock) -> list[IncidentEvent]:

@@ -10,7 +10,7 @@ from sqlalchemy import select as sql_select
 from sqlmodel import Session, SQLModel, col, select
 
 from monitor.core.campaigns import Outcome
-from monitor.core.observations import Observation, TimePassed
+from monitor.core.observations import Admitted, Observation, TimePassed
 from monitor.core.placements import LADDER, Placement
 from monitor.store import gauges, jobs
 from monitor.store.columns import saved
@@ -106,6 +106,34 @@ def pass_time(session: Session, *, now: datetime) -> None:
     insert_once(session, ObservationRow, [row])
 
 
+def admit(session: Session, told: Admitted) -> None:
+    """Write down that a provider admits trouble; with `until` over, that it no longer does."""
+    _queue_up(session)
+    row = {
+        "key": f"advisory:{told.provider}:{told.advisory}:{told.at.isoformat()}",
+        "provider": told.provider,
+        "look": 0,
+        "at": told.at,
+        "body": {"advisory": told.advisory, "until": told.until.isoformat()},
+    }
+    insert_once(session, ObservationRow, [row])
+
+
+def admitted(session: Session, *, since: datetime) -> dict[tuple[str, str], datetime]:
+    """By provider and advisory: until when it stands, as the judge was told last."""
+    rows = session.exec(
+        select(ObservationRow)
+        .where(
+            col(ObservationRow.test_id).is_(None),
+            col(ObservationRow.provider) != "",
+            col(ObservationRow.at) >= since,
+        )
+        .order_by(col(ObservationRow.id))
+    )
+    told = [_decode_admitted(row) for row in rows]
+    return {(one.provider, one.advisory): one.until for one in told}
+
+
 def _of_seeds(readings: gauges.Gauges, seeds: Mapping[str, Placement]) -> gauges.Gauges:
     """Readings of the copies that are judged; what is contaminated is not among them."""
     told = {n: {s: v for s, v in values.items() if s in seeds} for n, values in readings.items()}
@@ -134,13 +162,13 @@ def _queue_up(session: Session) -> None:
 
 def after(
     session: Session, observation_id: int, *, until: int | None = None
-) -> Iterator[tuple[int, Observation | TimePassed]]:
+) -> Iterator[tuple[int, Observation | TimePassed | Admitted]]:
     """Yield (row id, what the judge was told) above *observation_id*, in the order of telling."""
     query = select(ObservationRow).where(col(ObservationRow.id) > observation_id)
     if until is not None:
         query = query.where(col(ObservationRow.id) <= until)
     for row in session.exec(query.order_by(col(ObservationRow.id))):
-        yield saved(row.id), TimePassed(row.at) if row.test_id is None else _decode(row)
+        yield saved(row.id), _decode(row) if row.test_id is not None else _decode_other(row)
 
 
 def _looks_so_far(session: Session, test_id: int) -> dict[str, int]:
@@ -217,6 +245,15 @@ def _unseen(session: Session, test: TestRow, latest: Mapping[int, _Latest]) -> s
         .where(COPY.c.test_id == test.id, HANDOVER.c.outcome == Outcome.ACCEPTED)
     )
     return unknown & set(taken.scalars())
+
+
+def _decode_other(row: ObservationRow) -> TimePassed | Admitted:
+    return _decode_admitted(row) if row.provider else TimePassed(row.at)
+
+
+def _decode_admitted(row: ObservationRow) -> Admitted:
+    until = datetime.fromisoformat(row.body["until"])
+    return Admitted(row.at, row.provider, row.body["advisory"], until)
 
 
 def _decode(row: ObservationRow) -> Observation:

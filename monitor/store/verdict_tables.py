@@ -14,7 +14,7 @@ from monitor.store.columns import json_column, json_list, words
 class ObservationRow(SQLModel, table=True):
     """What the judge was told, in the order in which it was told.
 
-    Without a test, it was told nothing but the time.
+    Without a test, it was told nothing but the time; or, with a provider, what that admits.
     """
 
     __tablename__ = "observation"
