@@ -114,12 +114,14 @@ class Story:
     kinds: tuple[str, ...] = ()
     url: str = ""
     is_entered: bool = False  # by a person, who did not say when it was published
+    is_by_hand: bool = False  # no feed has told of it
     versions: int = 1
     goes_on_as: str = ""  # merged into, or renamed to, this other one
 
     @property
     def is_about_mail(self) -> bool:
-        return bool(self.kinds)
+        """What a person entered here is; of a feed's only what says so."""
+        return bool(self.kinds) or self.is_by_hand
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from monitor.core.errors import AgainLaterError
 from monitor.core.incidents import TOLD, IncidentEvent
 from monitor.core.observations import Admitted, Observation, TimePassed
 from monitor.judge.judge import Judge
-from monitor.store import incidents, jobs, observations
+from monitor.store import advisories, incidents, jobs, observations
+from monitor.store.columns import saved
 from monitor.store.verdict_tables import JudgeStateRow
 
 log = logging.getLogger(__name__)
@@ -107,6 +108,9 @@ def _write(session: Session, events: list[IncidentEvent], clock: Clock) -> None:
         row = incidents.append(session, event)
         if event.state in TOLD:
             told[event.incident] = row
+    if told and advisories.is_any_known(session):  # before anybody is warned
+        newest = max(saved(row.id) for row in told.values())
+        jobs.put(session, "match", {}, unique_key=f"match:event:{newest}", due_at=clock.now())
     for row in told.values():
         jobs.put(
             session, "warn", {"event": row.id}, unique_key=f"warn:{row.id}", due_at=clock.now()

@@ -9,7 +9,7 @@ from sqlmodel import Session
 from monitor.core.clock import Clock
 from monitor.core.errors import AgainLaterError, SeedwatchError
 from monitor.core.ports import Published, StatusFeed, Validators
-from monitor.store import advisories, feeds, jobs
+from monitor.store import admissions, advisories, feeds, jobs
 
 log = logging.getLogger(__name__)
 
@@ -18,9 +18,12 @@ def listen(session: Session, ears: Sequence[StatusFeed], clock: Clock) -> int:
     """Ask every feed that does not rest, keep each new version; return how many are new.
 
     Commits feed by feed: one that fails is noted and rests for a while, and keeps no other
-    from being read.
+    from being read. Then the judge is told who admits trouble.
     """
-    return sum(_hear(session, feed, clock) for feed in ears)
+    new = sum(_hear(session, feed, clock) for feed in ears)
+    admissions.tell(session, now=clock.now())
+    session.commit()
+    return new
 
 
 def _hear(session: Session, feed: StatusFeed, clock: Clock) -> int:

@@ -4,7 +4,7 @@ None of these functions commits.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -14,13 +14,14 @@ from sqlmodel import Session, col, func, select
 from monitor.core.advisories import Match, Story, match, merged, providers_of, successor_of
 from monitor.core.incidents import Incident
 from monitor.core.ports import Advisory
+from monitor.store import jobs
 from monitor.store.feed_tables import MatchRow
 from monitor.store.verdict_tables import AdvisoryRow
 
 BEFORE = timedelta(days=7)  # how long before an incident an advisory may last have changed
 MOST_VERSIONS = 2_000  # that one question reads
 MOST_OF_ONE = 500  # versions of one advisory; one that changes all the time fills no disk
-BY_HAND = "a person"  # the source of what was entered without its time of publication
+UNDATED = {"entered": True}  # what was published nobody knows when, as raw; its source is ""
 _TOLD = ("title", "text", "started_at", "ended_at", "is_resolved", "url")
 
 
@@ -57,6 +58,23 @@ def keep(session: Session, advisory: Advisory, *, source: str, now: datetime) ->
     session.add(row)
     session.flush()
     return True
+
+
+def enter(session: Session, advisory: Advisory, *, now: datetime) -> bool:
+    """Keep what a person knows of an advisory, as `keep`; match it, and tell the judge.
+
+    Without its time of publication it counts as published now, and sentences say so.
+    """
+    raw = {} if advisory.published_at else UNDATED
+    is_new = keep(session, replace(advisory, raw=raw), source="", now=now)
+    if is_new:
+        key = f"match:{advisory.id}:{now.isoformat()}"
+        jobs.put(session, "match", {}, unique_key=key, due_at=now)
+    return is_new
+
+
+def is_any_known(session: Session) -> bool:
+    return session.exec(select(AdvisoryRow.id).limit(1)).first() is not None
 
 
 def _versions(advisory: str, source: str | None) -> Any:  # noqa: ANN401 - a select
@@ -124,7 +142,7 @@ def _told(rows: Iterable[AdvisoryRow]) -> list[Story]:
 def _story(versions: Sequence[AdvisoryRow]) -> Story:
     """Read versions, oldest first as we saw them, as one."""
     fed = [v for v in versions if v.source] or versions  # what a person typed in gives way
-    dated = [v for v in versions if v.source != BY_HAND]
+    dated = [v for v in versions if v.raw != UNDATED]
     last = fed[-1]
     starts = [v.started_at for v in versions if v.started_at is not None]
     kinds = {kind for version in versions for kind in version.kinds}
@@ -141,6 +159,7 @@ def _story(versions: Sequence[AdvisoryRow]) -> Story:
         kinds=tuple(sorted(kinds)),
         url=last.url,
         is_entered=not dated,
+        is_by_hand=not any(v.source for v in versions),
         versions=len(versions),
         goes_on_as=successor_of(last.advisory, f"{last.title}\n{last.text}"),
     )

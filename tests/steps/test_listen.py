@@ -7,11 +7,12 @@ import pytest
 from sqlmodel import Session, select
 
 from monitor.core.errors import AgainLaterError, PersonNeededError, SeedwatchError
+from monitor.core.observations import Admitted
 from monitor.core.ports import Advisory, Published, Validators
 from monitor.steps.listen import listen
-from monitor.store import advisories
+from monitor.store import advisories, observations
 from monitor.store.feed_tables import FeedRow
-from monitor.store.verdict_tables import AdvisoryRow
+from monitor.store.verdict_tables import AdvisoryRow, ObservationRow
 from monitor.store.work_tables import JobRow
 from tests.steps.world import World
 
@@ -67,7 +68,7 @@ def test_a_version_is_kept_raw_and_brings_the_work_of_matching(
 
     (row,) = versions(world)
     assert (row.raw, row.source, row.kinds) == (first.raw, "health", ["quarantine"])
-    assert [job.kind for job in world.session.exec(select(JobRow)).all()] == ["match"]
+    assert {job.kind for job in world.session.exec(select(JobRow)).all()} == {"match", "judge"}
 
 
 def test_a_text_that_changes_under_the_same_stamp_is_a_version(
@@ -186,3 +187,50 @@ def test_a_feed_that_goes_on_failing_is_asked_once_an_hour(world: World) -> None
     listen(world.session, [ear], world.clock)
     world.session.refresh(row)
     assert (row.failures, row.not_before, row.problem) == (0, None, "")
+
+
+def told(world: World) -> list[tuple[str, str, timedelta]]:
+    rows = world.session.exec(select(ObservationRow).order_by(ObservationRow.id)).all()  # type: ignore[arg-type]
+    heard = [one for _, one in observations.after(world.session, 0)]
+    assert len(heard) == len(rows)
+    return [(h.provider, h.advisory, h.until - h.at) for h in heard if isinstance(h, Admitted)]
+
+
+def test_the_judge_hears_of_an_advisory_until_it_is_resolved(world: World, first: Advisory) -> None:
+    ear, day = Ear(), timedelta(hours=24)
+    hear(world, ear, first)
+    world.later(hours=1)
+    hear(world, ear, first)
+    assert told(world) == [("microsoft365", "EX1227432", day)]
+
+    world.later(hours=12)
+    hear(world, ear, first)
+    assert len(told(world)) == 2  # told again before it runs out
+    hear(world, ear, replace(first, is_resolved=True, raw={"isResolved": True}))
+    world.later(hours=1)
+    hear(world, ear, replace(first, is_resolved=True, raw={"isResolved": True}))
+    assert told(world)[2:] == [("microsoft365", "EX1227432", timedelta(0))]
+
+
+def test_the_judge_hears_nothing_of_what_is_not_about_mail(world: World, first: Advisory) -> None:
+    hear(world, Ear(), replace(first, kinds=()))
+
+    assert told(world) == []
+
+
+def test_an_advisory_that_nobody_ends_stands_for_a_week(world: World, first: Advisory) -> None:
+    ear = Ear()
+    for _ in range(30):
+        hear(world, ear, first)
+        world.later(hours=10)
+
+    assert sum((span for *_, span in told(world)), timedelta(0)) >= timedelta(days=7)
+    assert max(o.until for _, o in observations.after(world.session, 0)) == (  # type: ignore[union-attr]
+        versions(world)[0].published_at + timedelta(days=7)
+    )
+
+
+def test_gmail_s_advisory_is_told_of_workspace_too(world: World, first: Advisory) -> None:
+    hear(world, Ear(), replace(first, provider="gmail"))
+
+    assert [provider for provider, *_ in told(world)] == ["gmail", "google_workspace"]
