@@ -10,13 +10,12 @@ from monitor.cli.findings import Finding, doubtful, fine, looked, wrong
 from monitor.core.clock import SystemClock
 from monitor.core.errors import PersonNeededError
 from monitor.settings import Settings
-from monitor.store import backlog, jobs, pages_seeds, route_secrets
+from monitor.store import alerts, backlog, jobs, pages_seeds, route_secrets
 from monitor.store.engine import is_current, need_database, open_engine
 from monitor.store.pages_seeds import SeedHealth
 from monitor.store.route_tables import RouteRow
 from monitor.store.secrets import Vault
 from monitor.store.tables import SeedRow
-from monitor.store.verdict_tables import AlertRow
 
 LATE = timedelta(minutes=10)  # work that waits longer than this has no worker
 SHORT_KEY = 16  # characters
@@ -152,10 +151,7 @@ def _readers(session: Session, settings: Settings) -> Iterator[Finding]:
 
 
 def _alerts(session: Session, _settings: Settings) -> Iterator[Finding]:
-    since = SystemClock().now() - RECENT
-    dead = session.exec(
-        select(AlertRow).where(col(AlertRow.dead_at) > since).order_by(col(AlertRow.id))
-    ).all()
+    dead = alerts.dead_letters(session, since=SystemClock().now() - RECENT)
     if dead:
         says = f"{len(dead)} were not delivered in the last seven days: {dead[-1].error}"
         yield wrong("alerts", says, "Check the addresses, and the mail server of [alerts].")
@@ -165,6 +161,20 @@ def _alerts(session: Session, _settings: Settings) -> Iterator[Finding]:
         yield fine("alerts", "all of the last seven days were delivered")
 
 
+def _routes(session: Session, _settings: Settings) -> Iterator[Finding]:
+    """Look for routes that are told nothing, and say why each is not."""
+    for route in session.exec(select(RouteRow).order_by(col(RouteRow.id))).all():
+        about = f"route {route.id}"
+        if route.removed_at is not None:
+            continue
+        if route.suspended_at is not None:
+            says = f"suspended: {route.suspended_why}"
+            yield wrong(about, says, f"Mend that, then: seedwatch routes resume {route.id}")
+        elif route.confirmed_at is None:
+            remedy = f"Open the link in its mail, or: seedwatch routes confirm {route.id}"
+            yield doubtful(about, "not confirmed yet, so it is told nothing", remedy)
+
+
 _LOOKS: dict[str, Callable[[Session, Settings], Iterator[Finding]]] = {
     "mailbox passwords": _secrets,
     "worker": _queue,
@@ -172,4 +182,5 @@ _LOOKS: dict[str, Callable[[Session, Settings], Iterator[Finding]]] = {
     "seeds": _seeds,
     "readers": _readers,
     "alerts": _alerts,
+    "routes": _routes,
 }

@@ -29,8 +29,8 @@ from monitor.steps.tell import Channels, tell
 from monitor.steps.warn import warn
 from monitor.store.jobs import Job
 from monitor.store.route_secrets import told_with
+from monitor.wiring.letters import writers
 from monitor.wiring.lookups import prove_domains
-from monitor.wiring.writers import writers
 from monitor.worker import Handler
 
 if TYPE_CHECKING:

@@ -276,6 +276,21 @@ def test_alerts_that_were_not_delivered_count_for_seven_days(
     assert ("no such user" in found["says"]) is not ok
 
 
+def test_routes_that_are_told_nothing_are_named(config: str, session: Session) -> None:
+    session.add(OrganisationRow(id=1, name="Default"))
+    session.flush()
+    now = SystemClock().now()
+    session.add(RouteRow(id=1, organisation_id=1, address="new@example.org"))
+    gone = RouteRow(id=2, organisation_id=1, address="gone@example.org", confirmed_at=now)
+    gone.suspended_at, gone.suspended_why = now, "no such user"
+    session.add(gone)
+    session.commit()
+    found = examined(config)
+    assert (found["route 1"]["ok"], found["route 2"]["ok"]) == (True, False)
+    assert "seedwatch routes confirm 1" in found["route 1"]["remedy"]
+    assert found["route 2"]["says"] == "suspended: no such user"
+
+
 def test_jobs_that_were_given_up_are_listed_with_the_reason(config: str, session: Session) -> None:
     job = given_up(session, timedelta(days=30))
     shown = run("jobs", "list", "--config", config).output
