@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from sqlmodel import Session
 
+from monitor.cli.asking import who_must_agree
 from monitor.cli.context import (
     one_line,
     open_house,
@@ -136,7 +137,7 @@ def carry_out(
         return made_before(session, house, earlier)
     newest = seeds.newest_list(session, owner, announced.list_name)
     sender = sender_of(session, owner, campaign, esp=announced.esp)
-    row = write_campaign(session, sender, campaign, alert_to=tuple(dict.fromkeys(alert_to)))
+    row = write_campaign(session, house, sender, campaign, alert_to=tuple(dict.fromkeys(alert_to)))
     made = new_tests.expect(
         session,
         row,
@@ -162,4 +163,5 @@ def carry_out(
         "  2. Send the campaign to that list as you always do.\n"
         "  3. That is all: its copies are found in the seeds, and looked after from then on."
     )
+    sentence += who_must_agree(session, row, alert_to)
     return {**told(house, made, sentence), "expected_until": made.expected_until}

@@ -13,6 +13,8 @@ from monitor.cli.exposure import exposure
 from monitor.cli.jobs import jobs
 from monitor.cli.keys import keys
 from monitor.cli.replay import replay
+from monitor.cli.route_log import log, replay_alert, try_route
+from monitor.cli.routes import routes
 from monitor.cli.schedules import schedules
 from monitor.cli.seed_authorize import authorize
 from monitor.cli.seed_checks import check, health
@@ -43,6 +45,7 @@ COMMANDS = (
     worker,
     test,
     seeds,
+    routes,
     schedules,
     jobs,
     database,
@@ -55,5 +58,7 @@ COMMANDS = (
 )
 for command in COMMANDS:
     main.add_command(command)
+for command in (try_route, log, replay_alert):
+    routes.add_command(command)
 for command in (check, health, authorize, export, diff):
     seeds.add_command(command)

@@ -12,6 +12,7 @@ from typing import TypeVar
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
+from monitor.cli.asking import put_routes, who_must_agree
 from monitor.cli.context import organisation_id
 from monitor.core.campaigns import Campaign
 from monitor.core.departures import YOURS, Departure
@@ -20,7 +21,6 @@ from monitor.evidence import mime, stamp
 from monitor.evidence.compose import compose
 from monitor.store import new_tests, seeds
 from monitor.store.columns import saved
-from monitor.store.route_tables import RouteRow
 from monitor.store.schedules import Plan, parse_spec, put_schedule
 from monitor.store.tables import CampaignRow, SeedListRow, SenderRow, TestRow
 from monitor.wiring import House
@@ -104,7 +104,7 @@ def carry_out(session: Session, house: House, campaign: Campaign, wish: Wish) ->
     newest = seeds.newest_list(session, owner, wish.list_name)
     sender = sender_of(session, owner, campaign, mail_from=wish.mail_from, esp=wish.esp)
     _rehearse(house, campaign, sender)
-    row = write_campaign(session, sender, campaign, alert_to=wish.alert_to)
+    row = write_campaign(session, house, sender, campaign, alert_to=wish.alert_to)
     if wish.every:
         return _schedule(session, house, row, wish)
     return _send_now(session, house, row, newest, wish)
@@ -186,12 +186,17 @@ def _rehearse(house: House, campaign: Campaign, sender: SenderRow) -> None:
 
 
 def write_campaign(
-    session: Session, sender: SenderRow, campaign: Campaign, *, alert_to: tuple[str, ...]
+    session: Session,
+    house: House,
+    sender: SenderRow,
+    campaign: Campaign,
+    *,
+    alert_to: tuple[str, ...],
 ) -> CampaignRow:
-    """Write *sender* and its campaign, and who is told of incidents; the caller commits."""
+    """Write *sender* and its campaign, and who is asked to be told; the caller commits."""
     session.add(sender)
     session.flush()
-    _routes(session, sender, alert_to)
+    put_routes(session, house, sender, alert_to)
     row = CampaignRow(
         organisation_id=sender.organisation_id,
         sender_id=saved(sender.id),
@@ -206,19 +211,6 @@ def write_campaign(
     session.add(row)
     session.flush()
     return row
-
-
-def _routes(session: Session, sender: SenderRow, addresses: tuple[str, ...]) -> None:
-    known = set(
-        session.exec(select(RouteRow.address).where(col(RouteRow.sender_id) == sender.id)).all()
-    )
-    for address in addresses:
-        if address not in known:
-            session.add(
-                RouteRow(
-                    organisation_id=sender.organisation_id, sender_id=sender.id, address=address
-                )
-            )
 
 
 def _send_now(
@@ -241,7 +233,8 @@ def _send_now(
     if made.campaign_id != row.id:
         return made_before(session, house, made)
     when = f" over {wish.over}" if wish.over else ""
-    return told(house, made, f"Test {made.uid} is due now; the worker sends it{when}.")
+    asked = who_must_agree(session, row, wish.alert_to)
+    return told(house, made, f"Test {made.uid} is due now; the worker sends it{when}.{asked}")
 
 
 def made_before(session: Session, house: House, test: TestRow) -> dict[str, object]:
@@ -270,7 +263,8 @@ def _schedule(session: Session, house: House, row: CampaignRow, wish: Wish) -> d
         "schedule": schedule.name,
         "next_at": schedule.next_at,
         "says": f"Scheduled {schedule.name!r}: first due {schedule.next_at:%d %b %H:%M} UTC.\n"
-        f"To end it: seedwatch schedules stop {shlex.quote(schedule.name)}",
+        f"To end it: seedwatch schedules stop {shlex.quote(schedule.name)}"
+        f"{who_must_agree(session, row, wish.alert_to)}",
     }
 
 

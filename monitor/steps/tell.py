@@ -129,6 +129,8 @@ def _is_too_late(session: Session, row: AlertRow) -> bool:
     Asked after the start is committed: whoever owes alerts of the end either sees that
     start, or has written the end for us to see.
     """
+    if alerts.AGAIN in row.body:
+        return False  # whoever wants it once more wants it as it was
     is_news_of_trouble = row.about is About.INCIDENT and row.state is not State.CLOSED
     return is_news_of_trouble and incidents.is_over(session, row.incident)
 
@@ -140,6 +142,7 @@ def _compose(session: Session, row: AlertRow, route: RouteRow, channels: Channel
         message=channels.writers[row.about](_owed(session, row, route)),
         message_id=row.message_id,
         in_reply_to=alerts.first_message_id(session, row.incident, row.route_id),
+        owed_at=row.created_at,
         secrets=channels.secrets(route),
     )
 

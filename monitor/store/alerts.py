@@ -21,6 +21,7 @@ from monitor.store.verdict_tables import AlertRow, IncidentEventRow
 # Not delivered, and no trouble: there was nothing to tell any more.
 TOO_LATE: Final = "the incident was over before this alert could be delivered"
 OVERTAKEN: Final = "what this alert told was no news any more when it could be delivered"
+AGAIN: Final = "again"  # in an alert's body: a person asked for it once more
 WITHDRAWN: Final = (TOO_LATE, OVERTAKEN)
 
 
@@ -138,6 +139,7 @@ def again(session: Session, row: AlertRow, *, now: datetime) -> None:
     """Deliver *row* once more under the same id, whatever became of it: a person asks for it."""
     row.sent_at = row.dead_at = row.started_at = None
     row.attempts, row.error, row.due_at = 0, "", now
+    row.body = {**row.body, AGAIN: True}
     session.add(row)
     session.flush()
     put_delivery(session, saved(row.id), now)

@@ -52,7 +52,7 @@ def handlers(house: "House") -> Mapping[str, Handler]:
         "judge": partial(_judge, house),
         "warn": partial(_warn, house),
         "remind": partial(_remind, house),
-        "tell": partial(_tell, _channels(house)),
+        "tell": partial(_tell, channels(house)),
         "listen": partial(_listen, house),
         "match": partial(_match, house),
         "forget": partial(_forget, house),
@@ -161,7 +161,7 @@ def _warn(house: "House", session: Session, job: Job) -> None:
     warn(
         session,
         event_id=job.args["event"],
-        alert_domain=_alert_domain(house),
+        alert_domain=alert_domain(house),
         clock=house.clock,
         must_prove=house.settings.alerts.prove_domains,
     )
@@ -169,25 +169,27 @@ def _warn(house: "House", session: Session, job: Job) -> None:
 
 def _remind(house: "House", session: Session, job: Job) -> None:
     del job
-    remind(session, alert_domain=_alert_domain(house), clock=house.clock)
+    remind(session, alert_domain=alert_domain(house), clock=house.clock)
 
 
-def _tell(channels: Channels, session: Session, job: Job) -> None:
-    tell(session, alert_id=job.args["alert"], channels=channels)
+def _tell(ours: Channels, session: Session, job: Job) -> None:
+    tell(session, alert_id=job.args["alert"], channels=ours)
 
 
-def _channels(house: "House") -> Channels:
+def channels(house: "House") -> Channels:
+    """Return what alerts are delivered with, by workers and by a command that delivers now."""
     return Channels(
         alerters=house.edges.alerters,
         writers=writers(house),
         clock=house.clock,
         rng=house.rng,
-        domain=_alert_domain(house),
+        domain=alert_domain(house),
         secrets=partial(told_with, vault=house.vault),
     )
 
 
-def _alert_domain(house: "House") -> str:
+def alert_domain(house: "House") -> str:
+    """Return the domain of our Message-IDs."""
     return house.settings.alerts.from_address.rpartition("@")[2]
 
 

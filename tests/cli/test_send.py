@@ -15,9 +15,11 @@ from sqlalchemy.event import listen, remove
 from sqlmodel import Session, SQLModel, select
 
 from monitor.core.errors import BadInputError
+from monitor.core.routes import About
 from monitor.evidence.eml import MAX_BYTES, MAX_NAME, read_campaign
 from monitor.store.route_tables import RouteRow
 from monitor.store.tables import CampaignRow, CopyRow, OrganisationRow, SenderRow, TestRow
+from monitor.store.verdict_tables import AlertRow
 from tests.cli.typed import EML, listed, refused, run
 
 BODY = b"\r\n\r\nRead https://news.example.org/march\r\n"
@@ -143,10 +145,16 @@ def test_of_two_with_one_key_at_the_same_moment_both_name_one_test(
     assert len(session.exec(select(CopyRow)).all()) == 2
 
 
-def test_whoever_is_named_twice_is_told_once(seeded: str, letter: str, session: Session) -> None:
+def test_whoever_is_named_twice_is_asked_once_whether_they_want_it(
+    seeded: str, letter: str, session: Session
+) -> None:
     twice = ("--alert-to", "me@example.org", "--alert-to", "me@example.org")
-    assert run("test", "send", letter, "--config", seeded, *twice).exit_code == 0
+    for _ in range(2):
+        shown = run("test", "send", letter, "--config", seeded, *twice)
+        assert "me@example.org is told once they open the link" in shown.output
+        assert "seedwatch routes confirm 1" in shown.output
     assert session.exec(select(RouteRow.address)).all() == ["me@example.org"]
+    assert session.exec(select(AlertRow.about)).all() == [About.CONFIRM]
 
 
 def test_a_domain_beyond_ascii_is_sent_in_its_idna_form(

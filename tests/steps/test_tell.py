@@ -231,3 +231,16 @@ def test_a_route_that_has_not_agreed_is_asked_and_told_nothing_else(world: World
         deliver(world, row, channel)
     assert [alert.message.subject for alert in channel.told] == ["1 for new@news.example.org"]
     assert "confirmed" in row.error
+
+
+def test_what_a_person_asks_for_again_is_delivered_though_it_is_over(
+    world: World, owed: AlertRow
+) -> None:
+    first = Channel()
+    deliver(world, owed, first)
+    happens(world, event(world.clock.now(), state=State.CLOSED))
+    alerts.again(world.session, owed, now=world.clock.now())
+    second = Channel()
+    deliver(world, owed, second)
+    assert [one.message_id for one in second.told] == [one.message_id for one in first.told]
+    assert second.told[0].owed_at == owed.created_at
