@@ -3,6 +3,7 @@
 import click
 
 from monitor import __version__
+from monitor.cli.advisories import advisories
 from monitor.cli.context import Door
 from monitor.cli.database import database
 from monitor.cli.demo import demo
@@ -47,6 +48,7 @@ COMMANDS = (
     seeds,
     routes,
     schedules,
+    advisories,
     jobs,
     database,
     domains,

@@ -6,11 +6,12 @@ from datetime import timedelta
 import pytest
 from sqlmodel import Session, select
 
+from monitor.core.entered import entered
 from monitor.core.errors import AgainLaterError, PersonNeededError, SeedwatchError
 from monitor.core.observations import Admitted
 from monitor.core.ports import Advisory, Published, Validators
 from monitor.steps.listen import listen
-from monitor.store import advisories, observations
+from monitor.store import admissions, advisories, observations
 from monitor.store.feed_tables import FeedRow
 from monitor.store.verdict_tables import AdvisoryRow, ObservationRow
 from monitor.store.work_tables import JobRow
@@ -234,3 +235,22 @@ def test_gmail_s_advisory_is_told_of_workspace_too(world: World, first: Advisory
     hear(world, Ear(), replace(first, provider="gmail"))
 
     assert [provider for provider, *_ in told(world)] == ["gmail", "google_workspace"]
+
+
+def test_what_a_person_entered_is_told_to_the_judge_and_gives_way_to_the_feed(
+    world: World, first: Advisory
+) -> None:
+    by_hand = entered({"id": "EX1227432"}, now=world.clock.now())
+    now = world.clock.now()
+    assert advisories.enter(world.session, by_hand, now=now)
+    assert not advisories.enter(world.session, by_hand, now=now)
+    assert admissions.tell(world.session, now=now) == 1
+    story, _ = advisories.one(world.session, "EX1227432") or pytest.fail("not kept")
+    assert story.is_entered
+
+    world.later(hours=2)
+    hear(world, Ear(), replace(first, published_at=now - timedelta(hours=1)))
+
+    story, _ = advisories.one(world.session, "EX1227432") or pytest.fail("not kept")
+    assert (story.title, story.is_entered) == ("Mail is quarantined", False)
+    assert story.published_at == now - timedelta(hours=1)
