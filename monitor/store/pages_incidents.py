@@ -10,7 +10,8 @@ from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from monitor.core.incidents import Incident, State, fold
-from monitor.core.routes import About
+from monitor.core.routes import About, Arrival
+from monitor.store.agreement import speaker
 from monitor.store.incidents import decode
 from monitor.store.route_tables import RouteRow
 from monitor.store.tables import SenderRow
@@ -35,6 +36,7 @@ class SentAlert:
     error: str
     sent_at: datetime | None
     dead_at: datetime | None
+    arrival: Arrival = Arrival.UNASKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +103,14 @@ def alerts(session: Session, *, limit: int, incident: str | None = None) -> list
             incident=alert.incident,
             state=alert.state or State.CONFIRMED,
             kind=route.kind,
-            to=route.address,
+            to=speaker(route),
             subject=alert.subject,
             created_at=alert.created_at,
             attempts=alert.attempts,
             error=alert.error,
             sent_at=alert.sent_at,
             dead_at=alert.dead_at,
+            arrival=alert.arrival,
         )
         for alert, route in session.exec(wanted).all()
     ]

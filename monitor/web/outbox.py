@@ -1,10 +1,16 @@
-"""Alerts as a page tells them: one line for all that were told the same. Pure."""
+"""Alerts as pages tell them: one line for all that were told the same; and the outbox."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
+from flask import Blueprint, render_template
+
 from monitor.store.pages_incidents import SentAlert
+from monitor.store.pages_outbox import route_lines, stuck
+from monitor.web.parts import parts
+
+pages = Blueprint("outbox", __name__)
 
 _NAMED = 3
 
@@ -18,6 +24,13 @@ class Told:
     more: int  # how many further ones there are
 
 
+@pages.get("/outbox")
+def outbox() -> str:
+    """Show who is told, and what could not be delivered, with each attempt."""
+    with parts().session() as session:
+        return render_template("web/outbox.html", routes=route_lines(session), stuck=stuck(session))
+
+
 def told(alerts: Iterable[SentAlert]) -> list[Told]:
     """Join *alerts* that stand side by side and differ in nothing but whom they went to."""
     lines = []
@@ -29,5 +42,5 @@ def told(alerts: Iterable[SentAlert]) -> list[Told]:
 
 
 def _words(alert: SentAlert) -> tuple[object, ...]:
-    fate = (alert.sent_at is not None, alert.dead_at is not None, alert.error)
+    fate = (alert.sent_at is not None, alert.dead_at is not None, alert.error, alert.arrival)
     return (alert.incident, alert.state, alert.subject, alert.kind, *fate)
