@@ -1,21 +1,39 @@
 """From domains: claimed by anybody, proven by who owns them."""
 
 import random
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
+from sqlalchemy import Engine
 from sqlmodel import Session
 
 from monitor.core.domain_proof import covering, record_for
 from monitor.store import domains
 from monitor.store.columns import saved
+from monitor.store.engine import open_engine, upgrade
 from monitor.store.route_tables import DomainRow
 from monitor.store.tables import OrganisationRow
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 DAY = timedelta(days=1)
 NUMBERS = count(1)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """One database for all; nothing of a test stays."""
+    engine = open_engine(f"sqlite:///{tmp_path_factory.mktemp('domains') / 'seedwatch.db'}")
+    upgrade(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def session(shared: Engine) -> Iterator[Session]:
+    with Session(shared) as opened:
+        yield opened
 
 
 def owner(session: Session) -> int:
