@@ -29,6 +29,7 @@ pytestmark = pytest.mark.timeout(240)  # for machines with much else to do: it t
 PROGRAM = Path(sys.executable).with_name("seedwatch")
 PROVIDERS = ("gmail", "google_workspace", "outlook", "microsoft365", "yahoo", "icloud", "gmx")
 PASSWORD = "a password; with, marks"
+YOU = "you@inbox.lab.example"
 NEWSLETTER = (
     b"From: =?utf-8?q?B=C3=BCcher?= <hello@news.example.org>\r\n"
     b"To: list@news.example.org\r\nSubject: =?utf-8?q?M=C3=A4rz?=\r\nMIME-Version: 1.0\r\n"
@@ -108,6 +109,7 @@ def configure(who: Stranger, relay: Relay) -> None:
 
 
 def bring_seeds(who: Stranger) -> None:
+    who.lab.add_mailbox(YOU, PASSWORD)
     lines = ["address,provider,username,password,host,port,security"]
     for provider in PROVIDERS:
         who.lab.add_mailbox(address(provider), PASSWORD)
@@ -137,7 +139,7 @@ def run_it(who: Stranger) -> None:
         run_together(
             who,
             ("seeds", "check", "--json"),
-            ("test", "send", "newsletter.eml", "--alert-to", "you@inbox.lab.example", "--json"),
+            ("test", "send", "newsletter.eml", "--alert-to", YOU, "--json"),
         )
         who.copies_arrived = eventually(
             lambda: who.inboxes() == [2] * len(PROVIDERS), within_s=WITHIN_S
@@ -173,6 +175,11 @@ def test_every_step_succeeds_and_has_nothing_to_complain_of(stranger: Stranger) 
     ended = {command: (said.returncode, said.stderr) for command, said in stranger.said.items()}
     assert ended.pop("seeds check") == (0, stranger.said["seeds check"].stderr)  # its progress
     assert set(ended.values()) == {(0, "")}
+
+
+def test_whoever_is_to_be_told_is_asked_first(stranger: Stranger) -> None:
+    assert len(stranger.lab.flags(YOU, "INBOX")) == 1
+    assert f"{YOU} is told once they open the link" in stranger.json("test send")["says"]
 
 
 def test_each_step_names_the_next(stranger: Stranger) -> None:
