@@ -30,7 +30,7 @@ def digest(session: Session, *, domain: str, now: datetime) -> list[AlertRow]:
         if is_new and now - period.end < LATEST and not digests.is_owed(session, route, topic):
             body = digests.counted(session, route, period)
             owed.append(digests.owe(session, route, topic, body, domain=domain, now=now))
-    return owed
+    return [row for row in owed if row is not None]
 
 
 def period_of(route: RouteRow, now: datetime) -> Period:

@@ -12,7 +12,8 @@ from monitor.core.incidents import Incident
 from monitor.core.intervals import wilson
 from monitor.core.routes import About, Audience, Digest, Severity
 from monitor.judge.rates import effective_total
-from monitor.store import jobs, pages, pages_incidents
+from monitor.store import alerts, pages, pages_incidents
+from monitor.store.alerts import Owing
 from monitor.store.columns import saved
 from monitor.store.pages import Cluster
 from monitor.store.route_tables import RouteRow
@@ -65,30 +66,10 @@ def owe(
     *,
     domain: str,
     now: datetime,
-) -> AlertRow:
-    """Owe a digest and put its delivery. The caller has asked `is_owed`, and commits."""
-    row = AlertRow(
-        about=About.DIGEST,
-        incident=thread(route),
-        topic=topic,
-        severity=Severity.INFO,
-        body=body,
-        route_id=saved(route.id),
-        message_id=f"<digest.{route.id}.{topic}@{domain}>",
-        created_at=now,
-        due_at=now,
-    )
-    session.add(row)
-    session.flush()
-    jobs.put(
-        session,
-        "tell",
-        {"alert": row.id},
-        unique_key=f"tell:{row.id}",
-        due_at=now,
-        max_attempts=20,
-    )
-    return row
+) -> AlertRow | None:
+    """Owe a digest and put its delivery; None if it was owed before. The caller commits."""
+    owing = Owing(saved(route.id), About.DIGEST, thread(route), topic, Severity.INFO, body)
+    return alerts.owe(session, owing, domain=domain, now=now)
 
 
 def thread(route: RouteRow) -> str:
