@@ -16,6 +16,7 @@ from monitor.store.pages_seeds import SeedHealth
 from monitor.store.route_tables import RouteRow
 from monitor.store.secrets import Vault
 from monitor.store.tables import SeedRow
+from monitor.store.troubles import open_troubles
 
 LATE = timedelta(minutes=10)  # work that waits longer than this has no worker
 SHORT_KEY = 16  # characters
@@ -175,6 +176,15 @@ def _routes(session: Session, _settings: Settings) -> Iterator[Finding]:
             yield doubtful(about, "not confirmed yet, so it is told nothing", remedy)
 
 
+def _troubles(session: Session, _settings: Settings) -> Iterator[Finding]:
+    """What the upkeep of a running installation has found and not seen end."""
+    found = [row for row in open_troubles(session) if row.key.partition(":")[0] not in _SEEN_HERE]
+    for row in found:
+        yield wrong(f"trouble since {row.opened_at:%Y-%m-%d %H:%M} UTC", row.sentence, row.remedy)
+    if not found:
+        yield fine("troubles", "none is open but what is told above")
+
+
 _LOOKS: dict[str, Callable[[Session, Settings], Iterator[Finding]]] = {
     "mailbox passwords": _secrets,
     "worker": _queue,
@@ -183,4 +193,7 @@ _LOOKS: dict[str, Callable[[Session, Settings], Iterator[Finding]]] = {
     "readers": _readers,
     "alerts": _alerts,
     "routes": _routes,
+    "troubles": _troubles,
 }
+# Troubles whose present state other looks tell.
+_SEEN_HERE = frozenset({"queue", "reader", "worker", "alerts", "route"})

@@ -11,6 +11,7 @@ from monitor.settings.values import (
     HttpUrl,
     Keys,
     Loopback,
+    MaybeAddress,
     MaybeUrl,
     NameServer,
     Network,
@@ -115,6 +116,12 @@ class Alerts(Section):
     allow_private: tuple[Network, ...] = ()
     ca_file: Path | None = None
     prove_domains: bool = True
+
+
+class Operator(Section):
+    """Who looks after this installation, and hears of its own troubles and of nothing else."""
+
+    email: MaybeAddress = ""
 
 
 class Judge(Section):
@@ -235,6 +242,7 @@ class Settings(Section):
     dns: Dns = Dns()
     reading: Reading = Reading()
     alerts: Alerts = Alerts()
+    operator: Operator = Operator()
     judge: Judge = Judge()
     tenants: dict[str, Tenant] = Field(default_factory=dict)
     oauth: dict[str, OAuth] = Field(default_factory=dict)

@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from monitor.core.clock import Clock
 from monitor.core.errors import AgainLaterError, InDoubtError, PersonNeededError
-from monitor.core.incidents import IncidentEvent, State
+from monitor.core.incidents import State
 from monitor.core.patience import pause
 from monitor.core.ports import Alert, Alerter, Message
 from monitor.core.routes import About, Owed, Severity
@@ -17,7 +17,7 @@ from monitor.store import alerts, deliveries, incidents, troubles
 from monitor.store.columns import saved
 from monitor.store.deliveries import Outcome
 from monitor.store.route_tables import RouteRow
-from monitor.store.verdict_tables import AlertRow, IncidentEventRow
+from monitor.store.verdict_tables import AlertRow
 
 ATTEMPTS = 38  # over about a day; then the alert is dead, and shown
 LONGEST_WAIT = timedelta(days=1)  # whatever the other side asks for
@@ -139,31 +139,11 @@ def _compose(session: Session, row: AlertRow, route: RouteRow, channels: Channel
     return Alert(
         id=row.message_id.strip("<>").partition("@")[0],
         to=route.address,
-        message=channels.writers[row.about](_owed(session, row, route)),
+        message=channels.writers[row.about](deliveries.owed(session, row, route)),
         message_id=row.message_id,
         in_reply_to=alerts.first_message_id(session, row.incident, row.route_id),
         owed_at=row.created_at,
         secrets=channels.secrets(route),
-    )
-
-
-def _owed(session: Session, row: AlertRow, route: RouteRow) -> Owed:
-    event: IncidentEvent | None = None
-    if row.event_id is not None:
-        event = incidents.decode(session.get_one(IncidentEventRow, row.event_id))
-    return Owed(
-        alert_id=saved(row.id),
-        about=row.about,
-        thread=row.incident,
-        topic=row.topic,
-        severity=row.severity,
-        to=route.address,
-        route_id=saved(route.id),
-        organisation_id=route.organisation_id,
-        audience=route.audience,
-        timezone=route.timezone,
-        body=row.body,
-        event=event,
     )
 
 

@@ -7,10 +7,13 @@ from typing import Final
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
+from monitor.core.incidents import IncidentEvent
 from monitor.core.patience import FAILURES_TO_REST, rest
+from monitor.core.routes import Owed
+from monitor.store import incidents
 from monitor.store.columns import saved
 from monitor.store.route_tables import AttemptRow, RouteRow
-from monitor.store.verdict_tables import AlertRow
+from monitor.store.verdict_tables import AlertRow, IncidentEventRow
 
 TRIAL: Final = timedelta(minutes=1)  # how long one trial of a resting route may take
 LONGEST_SAID: Final = 1000
@@ -114,3 +117,24 @@ def resting(session: Session, *, now: datetime) -> list[RouteRow]:
         col(RouteRow.failures) >= FAILURES_TO_REST, col(RouteRow.rests_until) > now
     )
     return list(session.exec(found.order_by(col(RouteRow.id))).all())
+
+
+def owed(session: Session, row: AlertRow, route: RouteRow) -> Owed:
+    """Return all that whoever writes this message is given."""
+    event: IncidentEvent | None = None
+    if row.event_id is not None:
+        event = incidents.decode(session.get_one(IncidentEventRow, row.event_id))
+    return Owed(
+        alert_id=saved(row.id),
+        about=row.about,
+        thread=row.incident,
+        topic=row.topic,
+        severity=row.severity,
+        to=route.address,
+        route_id=saved(route.id),
+        organisation_id=route.organisation_id,
+        audience=route.audience,
+        timezone=route.timezone,
+        body=row.body,
+        event=event,
+    )

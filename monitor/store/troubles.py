@@ -12,6 +12,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, select
 
 from monitor.core.routes import Severity
+from monitor.core.upkeep import Trouble
+from monitor.store import upkeep
 from monitor.store.route_tables import OPEN, TroubleRow
 
 TROUBLE = SQLModel.metadata.tables["trouble"]
@@ -56,6 +58,17 @@ def open_troubles(session: Session) -> Sequence[TroubleRow]:
     """Return all trouble that there is now, the first first."""
     still = select(TroubleRow).where(col(TroubleRow.closed_at).is_(None))
     return session.exec(still.order_by(col(TroubleRow.opened_at), col(TroubleRow.id))).all()
+
+
+def known(session: Session, *, now: datetime) -> list[Trouble]:
+    """Return all trouble that there is now, as pages and the doctor tell it.
+
+    Late work is looked for here as well: without a worker, nobody else would.
+    """
+    rows = open_troubles(session)
+    told = [Trouble(row.key, row.sentence, row.remedy, row.severity) for row in rows]
+    late = upkeep.queue(session, now=now)
+    return [*late, *(one for one in told if one.key != upkeep.QUEUE)]
 
 
 def closed_since(session: Session, since: datetime) -> Sequence[TroubleRow]:

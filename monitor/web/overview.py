@@ -10,6 +10,7 @@ from monitor.core.incidents import Cause, Incident, State
 from monitor.store import pages as counted
 from monitor.store.pages_incidents import alerts, relevant, sender_names
 from monitor.store.pages_seeds import seed_health
+from monitor.store.troubles import known
 from monitor.web.outbox import told
 from monitor.web.parts import parts
 from monitor.web.series import SPAN, axis
@@ -42,6 +43,7 @@ def overview() -> str:
         seeds = seed_health(session, since=now - SPAN)
         sent = alerts(session, limit=_ALERTS)
         troubled = _troubled_senders(session, incidents)
+        troubles = known(session, now=now)
     is_open = [i for i in incidents if i.is_open]
     just_over = [i for i in incidents if is_just_over(i, now)]
     return render_template(
@@ -59,6 +61,7 @@ def overview() -> str:
         tests=tests,
         alerts=told(sent)[:_SHOWN],
         seeds=seeds,
+        troubles=troubles,
     )
 
 

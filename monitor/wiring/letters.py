@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from monitor.alerts import digest, letters
+from monitor.alerts import digest, letters, operator
 from monitor.alerts.message import render
 from monitor.alerts.occasion import Links, Occasion, Office
 from monitor.core.advice import hold_advice
@@ -22,12 +22,13 @@ def office(house: "House") -> Office:
 
 
 def writers(house: "House") -> Mapping[About, Callable[[Owed], Message]]:
-    """Return, for each thing that is told to those who send mail, who writes it."""
+    """Return, for each thing that is told, who writes it."""
     return {
         About.INCIDENT: partial(_incident, house),
         About.DIGEST: partial(_digest, house),
         About.CONFIRM: partial(_confirm, house),
         About.TRIAL: partial(_trial, house),
+        About.OPERATOR: partial(_operator, house),
     }
 
 
@@ -65,6 +66,17 @@ def _confirm(house: "House", owed: Owed) -> Message:
 
 def _trial(house: "House", owed: Owed) -> Message:
     return letters.trial(recipient=owed.to, route_id=owed.route_id, office=office(house))
+
+
+def _operator(house: "House", owed: Owed) -> Message:
+    return operator.render(
+        owed.body,
+        topic=owed.topic,
+        severity=owed.severity,
+        recipient=owed.to,
+        page=house.settings.web.base_url,
+        templates_dir=house.settings.data.templates_dir,
+    )
 
 
 def _body(owed: Owed) -> Mapping[str, Any]:

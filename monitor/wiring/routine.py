@@ -13,6 +13,7 @@ from monitor.store.work_tables import ScheduleRow
 from monitor.wiring.heartbeat import NAME as HEARTBEAT
 from monitor.wiring.heartbeat import heartbeat_plan
 from monitor.wiring.house import House
+from monitor.wiring.upkeep import put_operator_route
 
 FORGET = Plan("forget", "daily 03:30")
 DIGEST = Plan("digest", "every 30m")  # mornings begin at each half hour somewhere
@@ -21,6 +22,7 @@ LISTEN = Plan("listen", "every 15m")
 PUBLISH = Plan("publish", "every 15m")
 PROVE = Plan("prove", "every 1h")
 REMIND = Plan("remind", "every 15m")
+TEND = Plan("tend", "every 5m")
 
 
 def put_routine(house: House) -> None:
@@ -38,6 +40,7 @@ def put_routine(house: House) -> None:
             elif known is None or not known.enabled or _says_other(known, plan):
                 put_schedule(session, saved(owner.id), name, plan, now=house.clock.now())
         _put_rates(session, house)
+        put_operator_route(session, house, saved(owner.id))
         session.commit()
 
 
@@ -83,6 +86,7 @@ def _plans(
     yield "write digests", DIGEST
     yield "look for proofs of domains", PROVE
     yield "remind of open incidents", REMIND
+    yield "look after this installation", TEND
     yield "read advisories", LISTEN if house.edges.feeds else None
     yield "publish filter states", PUBLISH if house.settings.status.public else None
     wanted = house.settings.heartbeat.enabled

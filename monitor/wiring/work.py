@@ -25,12 +25,14 @@ from monitor.steps.read import ReadingRules, read
 from monitor.steps.remind import remind
 from monitor.steps.send import Outside, send
 from monitor.steps.start import start
+from monitor.steps.survive import plan
 from monitor.steps.tell import Channels, tell
 from monitor.steps.warn import warn
 from monitor.store.jobs import Job
 from monitor.store.route_secrets import told_with
 from monitor.wiring.letters import writers
 from monitor.wiring.lookups import prove_domains
+from monitor.wiring.upkeep import upkeep_handlers
 from monitor.worker import Handler
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ def handlers(house: "House") -> Mapping[str, Handler]:
         "publish": partial(_publish, house),
         "end": partial(_end, house),
         "prove": partial(prove_domains, house),
+        **upkeep_handlers(house),
     }
 
 
@@ -158,13 +161,14 @@ def _judge(house: "House", session: Session, job: Job) -> None:
 
 
 def _warn(house: "House", session: Session, job: Job) -> None:
-    warn(
+    owed = warn(
         session,
         event_id=job.args["event"],
         alert_domain=alert_domain(house),
         clock=house.clock,
         must_prove=house.settings.alerts.prove_domains,
     )
+    plan(session, owed)
 
 
 def _remind(house: "House", session: Session, job: Job) -> None:

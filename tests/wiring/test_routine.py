@@ -11,11 +11,12 @@ from sqlmodel import Session, select
 from monitor.core.clock import ManualClock
 from monitor.core.seeds import SeedEntry
 from monitor.settings import demo_settings
-from monitor.settings.sections import Heartbeat, Route, Settings
+from monitor.settings.sections import Heartbeat, Operator, Route, Settings
 from monitor.steps.start import start
 from monitor.store import buckets, jobs, seeds
 from monitor.store.engine import upgrade
 from monitor.store.jobs import claim
+from monitor.store.route_tables import RouteRow
 from monitor.store.schedules import fire_due
 from monitor.store.tables import CopyRow, OrganisationRow
 from monitor.store.work_tables import ScheduleRow
@@ -67,8 +68,24 @@ def test_headers_are_forgotten_daily_and_advisories_read_where_there_is_a_tenant
         "write digests": ("every 30m", True),
         "look for proofs of domains": ("every 1h", True),
         "remind of open incidents": ("every 15m", True),
+        "look after this installation": ("every 5m", True),
         "read advisories": ("every 15m", True),
     }
+
+
+def test_the_operator_of_the_configuration_is_told_without_being_asked_first(
+    furnish: Furnish,
+) -> None:
+    def routes(email: str) -> list[tuple[str, bool]]:
+        house = furnish(Heartbeat(), operator=Operator(email=email))
+        with Session(house.engine) as session:
+            rows = session.exec(select(RouteRow)).all()
+            return [(row.address, row.confirmed_at is not None) for row in rows]
+
+    assert routes("") == []
+    assert routes("a@example.org") == [("a@example.org", True)]
+    assert routes("b@example.org") == [("b@example.org", True)]
+    assert routes("") == [("b@example.org", False)]
 
 
 def test_three_lines_of_configuration_make_a_heartbeat(furnish: Furnish) -> None:
