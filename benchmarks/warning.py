@@ -12,28 +12,33 @@ told by the delivery's id (`webhook-id`), by which a receiver drops what it know
 import argparse
 import asyncio
 import multiprocessing
+import queue
 import random
 import resource
+import socket
 import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from ipaddress import ip_network
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from aiosmtpd.controller import Controller
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 from sqlmodel import Session, col, func, select
 
 from monitor.core.clock import SystemClock
 from monitor.core.incidents import Cause, IncidentEvent, State
-from monitor.settings.sections import Alerts, Database, Secrets, Settings, Worker
-from monitor.store import incidents, jobs
+from monitor.core.seeds import Security
+from monitor.settings.sections import Alerts, Database, Secrets, Sending, Settings, Worker
+from monitor.steps.judge import Bench
+from monitor.store import incidents, jobs, observations
 from monitor.store.engine import upgrade
 from monitor.store.route_secrets import keep_signing_secrets, new_signing_secret
 from monitor.store.route_tables import RouteRow
@@ -67,6 +72,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="40 routes, two kills")
     args = parser.parse_args()
     routes, kills = (40, 2) if args.quick else (args.routes, args.kills)
+    line = time_the_line(5 if args.quick else 40)
+    middle, slowest = line[len(line) // 2], line[-1]
+    print(f"from observation to mail server: {middle:.2f} s, at worst {slowest:.2f} s", flush=True)
     calm = play(routes, kills=0)
     print(f"undisturbed:     {calm.says(routes)}", flush=True)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
@@ -232,6 +240,78 @@ async def listen(pipe: Connection) -> None:
     server = await asyncio.start_server(answer, "127.0.0.1", 0, backlog=500)
     pipe.send(server.sockets[0].getsockname()[1])
     await server.serve_forever()
+
+
+class SaysAtOnce:
+    """A judge that confirms an incident whenever it is told anything: the line is measured."""
+
+    def __init__(self, _snapshot: object = None) -> None:
+        self.told = 0
+
+    def tick(self, now: datetime) -> list[IncidentEvent]:
+        self.told += 1
+        return [replace(event(("sender.example",), now), incident=f"incident {self.told}")]
+
+    def snapshot(self) -> dict[str, object]:
+        return {"told": self.told}
+
+
+def time_the_line(rounds: int) -> list[float]:
+    """Seconds from an observation's commit to its alert's last byte at the mail server."""
+    with tempfile.TemporaryDirectory() as folder, mail_server() as (port, arrived):
+        sending = Sending(host="127.0.0.1", port=port, security=Security.PLAIN)
+        settings = settings_at(Path(folder)).model_copy(update={"sending": sending})
+        house = build(settings, clock=SystemClock(), rng=random.Random(1))
+        house = replace(house, bench=Bench(SaysAtOnce))  # type: ignore[arg-type]
+        upgrade(house.engine)
+        with Session(house.engine) as session:
+            session.add(OrganisationRow(id=1, name="All"))
+            session.flush()
+            session.add(sender(1, "sender.example"))
+            session.flush()
+            now = house.clock.now()
+            to = RouteRow(organisation_id=1, sender_id=1, address="a@b.example", confirmed_at=now)
+            session.add(to)
+            session.commit()
+        stop = threading.Event()
+        worker = threading.Thread(target=house.worker().run, args=(stop,))
+        worker.start()
+        seconds = [one_way(house, arrived, number) for number in range(rounds)]
+        stop.set()
+        worker.join()
+        house.close()
+        return sorted(seconds)
+
+
+def one_way(house: House, arrived: "queue.Queue[float]", number: int) -> float:
+    time.sleep(0.3 + 0.037 * (number % 7))  # not in step with the worker's looks for work
+    at = house.clock.now() + timedelta(minutes=number)  # a moment that was not told yet
+    with Session(house.engine) as session:
+        observations.pass_time(session, now=at)
+        observations.wake_judge(session, now=house.clock.now())
+        session.commit()
+    began = time.perf_counter()
+    return arrived.get(timeout=60) - began
+
+
+@contextmanager
+def mail_server() -> Iterator[tuple[int, "queue.Queue[float]"]]:
+    """A mail server that takes everything, and says when each message was whole."""
+    arrived: queue.Queue[float] = queue.Queue()
+
+    class Taking:
+        async def handle_DATA(self, *_: object) -> str:  # noqa: N802 - its name in aiosmtpd
+            arrived.put(time.perf_counter())
+            return "250 taken"
+
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    server = Controller(Taking(), hostname="127.0.0.1", port=port)
+    server.start()
+    try:
+        yield port, arrived
+    finally:
+        server.stop()
 
 
 if __name__ == "__main__":
