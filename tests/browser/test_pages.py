@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import Visit, accessibility_faults, is_wider_than, unfold
 from tests.browser.picture import PICTURES, take
+from tests.web.test_outbox import troubled
 from tests.web.worlds import World, hostile, silent, story
 
 pytestmark = pytest.mark.real
@@ -34,6 +35,7 @@ PAGES = [
     (story, "/incidents/microsoft365/2026-03-01T18", "Microsoft 365 is quarantining"),
     (quiet, "/", "Nothing has been tested yet"),
     (no_data, "/", "No data yet"),
+    (troubled, "/outbox", "Outbox"),
     (hostile, "/", "<script>alert(1)</script>"),
     (hostile, "/tests/t0001", "<script>alert(1)</script>"),
 ]

@@ -11,14 +11,14 @@ from sqlmodel import Session, select
 from monitor.core.clock import ManualClock
 from monitor.core.seeds import SeedEntry
 from monitor.settings import demo_settings
-from monitor.settings.sections import Heartbeat, Operator, Route, Settings
+from monitor.settings.sections import Heartbeat, Operator, Route, Settings, Status
 from monitor.steps.start import start
 from monitor.store import buckets, jobs, seeds
 from monitor.store.engine import upgrade
 from monitor.store.jobs import claim
 from monitor.store.route_tables import RouteRow
 from monitor.store.schedules import fire_due
-from monitor.store.tables import CopyRow, OrganisationRow
+from monitor.store.tables import CopyRow, OrganisationRow, SeedRow
 from monitor.store.work_tables import ScheduleRow
 from monitor.wiring import House, build
 from monitor.wiring.routine import put_routine
@@ -86,6 +86,21 @@ def test_the_operator_of_the_configuration_is_told_without_being_asked_first(
     assert routes("a@example.org") == [("a@example.org", True)]
     assert routes("b@example.org") == [("b@example.org", True)]
     assert routes("") == [("b@example.org", False)]
+
+
+def test_filters_are_published_where_that_is_wished(furnish: Furnish, clock: ManualClock) -> None:
+    house = furnish(Heartbeat(), status=Status(public=True))
+    assert schedules(house)["publish filter states"] == ("every 15m", True)
+    with Session(house.engine) as session:
+        session.add(SeedRow(organisation_id=1, address="a@gmail.example", provider="gmail"))
+        session.commit()
+    clock.sleep(timedelta(minutes=15))
+    house.worker().drain()
+    told = house.app().test_client().get("/status.json").get_json()["results"]
+    assert [(each["name"], each["state"]) for each in told] == [("Gmail", "unknown")]
+    closed = furnish(Heartbeat())
+    assert not schedules(closed)["publish filter states"][1]
+    assert closed.app().test_client().get("/status").status_code == 404
 
 
 def test_three_lines_of_configuration_make_a_heartbeat(furnish: Furnish) -> None:
