@@ -3,7 +3,7 @@
 None of these functions commits.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -11,7 +11,16 @@ from typing import Any
 
 from sqlmodel import Session, col, func, select
 
-from monitor.core.advisories import Match, Story, match, merged, providers_of, successor_of
+from monitor.core.advisories import (
+    Match,
+    Story,
+    kinds_of,
+    lead_sentence,
+    match,
+    merged,
+    providers_of,
+    successor_of,
+)
 from monitor.core.incidents import Incident
 from monitor.core.ports import Advisory
 from monitor.store import jobs
@@ -156,7 +165,7 @@ def _story(versions: Sequence[AdvisoryRow]) -> Story:
         published_at=min(v.published_at for v in dated or versions),
         updated_at=last.updated_at,
         is_resolved=last.is_resolved,
-        kinds=tuple(sorted(kinds)),
+        kinds=tuple(sorted(kinds)) or kinds_of(f"{last.title}\n{last.text}"),
         url=last.url,
         is_entered=not dated,
         is_by_hand=not any(v.source for v in versions),
@@ -213,6 +222,22 @@ def matches_of(session: Session, *, advisory: str) -> list[MatchRow]:
     """The incidents that an advisory tells of, the surest first."""
     wanted = select(MatchRow).where(col(MatchRow.advisory) == advisory)
     return list(session.exec(wanted.order_by(col(MatchRow.score).desc())).all())
+
+
+def lead_of(session: Session, incident: str, names: Mapping[str, str]) -> str:
+    """Who was first, in words, by the surest match of *incident*; "" if nobody admitted it.
+
+    Args:
+        names: provider ids to names, for people.
+    """
+    wanted = select(MatchRow).where(col(MatchRow.incident) == incident)
+    row = session.exec(wanted.order_by(col(MatchRow.score).desc()).limit(1)).first()
+    known = one(session, row.advisory) if row is not None else None
+    if row is None or known is None:
+        return ""
+    story, _ = known
+    name = names.get(story.provider, story.provider)
+    return lead_sentence(story, timedelta(seconds=row.lead_s), name)
 
 
 def as_json(story: Story, matches: Iterable[MatchRow] = ()) -> dict[str, object]:

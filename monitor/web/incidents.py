@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from flask import Blueprint, abort, render_template, request
 from sqlmodel import Session
 
+from monitor.core.advisories import lead_sentence
 from monitor.core.incidents import Evidence, Incident
 from monitor.store import pages as counted
 from monitor.store.acknowledgements import of_incident
+from monitor.store.advisories import related
 from monitor.store.incidents import all_incidents
 from monitor.store.incidents import one as load
 from monitor.store.pages_incidents import Notice, alerts, notices, relevant, sender_names
@@ -51,6 +53,7 @@ def one(incident_id: str) -> str:
         incident, events = found
         latest = incident.latest
         said = notices(session, incident)
+        leads = _leads(session, incident)
         context = _evidence(session, incident) | {
             "tests": counted.tests_named(session, latest.tests[-_NAMES:], limit=_TESTS),
             "known_to": of_incident(session, incident.id),
@@ -61,7 +64,8 @@ def one(incident_id: str) -> str:
         incident=incident,
         events=events,
         notices=said,
-        ahead_of=_ahead_of(incident, said),
+        leads=leads,
+        ahead_of=_ahead_of(incident, [n for n in said if n.id in leads]),
         **context,
     )
 
@@ -78,10 +82,17 @@ def _evidence(session: Session, incident: Incident) -> dict[str, Sequence[object
     }
 
 
+def _leads(session: Session, incident: Incident) -> dict[str, str]:
+    """By advisory that tells of the same: who was first, in words."""
+    found = related(session, incident, now=parts().clock.now())
+    name = parts().provider_name
+    return {s.id: lead_sentence(s, how.lead, name(s.provider)) for s, how in found if how.is_same}
+
+
 def _ahead_of(incident: Incident, said: list[Notice]) -> Notice | None:
     """The provider's first word on *incident*, if we saw it before that."""
     first = said[0] if said else None
-    return first if first and first.first_published_at > incident.opened_at else None
+    return first if first and first.first_published_at > incident.alarmed_at else None
 
 
 def _keys(evidence: Evidence) -> list[str]:

@@ -1,16 +1,21 @@
 """Who writes which mail, from what the house knows."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from sqlmodel import Session
 
 from monitor.alerts import digest, letters, operator
 from monitor.alerts.message import render
 from monitor.alerts.occasion import Links, Occasion, Office
 from monitor.core.advice import hold_advice
+from monitor.core.incidents import IncidentEvent
 from monitor.core.ports import Message
 from monitor.core.routes import About, Owed
 from monitor.signed_links import Purpose
+from monitor.store import advisories
 
 if TYPE_CHECKING:
     from monitor.wiring.house import House
@@ -47,7 +52,15 @@ def _incident(house: "House", owed: Owed) -> Message:
         ),
         advice=[advice.as_json()] if advice else [],
     )
-    return render(owed.event, occasion, office(house))
+    return render(_with_lead(house, owed.event), occasion, office(house))
+
+
+def _with_lead(house: "House", event: IncidentEvent) -> IncidentEvent:
+    """Say too who was first, we or the provider, if that admits it."""
+    names = {provider: known.name for provider, known in house.facts.items()}
+    with Session(house.engine) as session:
+        lead = advisories.lead_of(session, event.incident, names)
+    return replace(event, sentence=f"{event.sentence} {lead}") if lead else event
 
 
 def _digest(house: "House", owed: Owed) -> Message:

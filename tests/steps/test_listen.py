@@ -8,10 +8,12 @@ from sqlmodel import Session, select
 
 from monitor.core.entered import entered
 from monitor.core.errors import AgainLaterError, PersonNeededError, SeedwatchError
+from monitor.core.incidents import Cause, Evidence, IncidentEvent, State
 from monitor.core.observations import Admitted
 from monitor.core.ports import Advisory, Published, Validators
 from monitor.steps.listen import listen
-from monitor.store import admissions, advisories, observations
+from monitor.steps.match import match
+from monitor.store import admissions, advisories, incidents, observations
 from monitor.store.feed_tables import FeedRow
 from monitor.store.verdict_tables import AdvisoryRow, ObservationRow
 from monitor.store.work_tables import JobRow
@@ -214,7 +216,7 @@ def test_the_judge_hears_of_an_advisory_until_it_is_resolved(world: World, first
 
 
 def test_the_judge_hears_nothing_of_what_is_not_about_mail(world: World, first: Advisory) -> None:
-    hear(world, Ear(), replace(first, kinds=()))
+    hear(world, Ear(), replace(first, title="Calendars cannot be shared", kinds=()))
 
     assert told(world) == []
 
@@ -254,3 +256,35 @@ def test_what_a_person_entered_is_told_to_the_judge_and_gives_way_to_the_feed(
     story, _ = advisories.one(world.session, "EX1227432") or pytest.fail("not kept")
     assert (story.title, story.is_entered) == ("Mail is quarantined", False)
     assert story.published_at == now - timedelta(hours=1)
+
+
+def test_an_incident_is_matched_and_alerts_can_say_who_was_first(
+    world: World, first: Advisory
+) -> None:
+    began = world.clock.now() - timedelta(hours=3)
+    event = IncidentEvent(
+        at=world.clock.now() - timedelta(hours=2),
+        incident="microsoft365-1",
+        state=State.CONFIRMED,
+        cause=Cause.PROVIDER,
+        start=began,
+        start_low=began,
+        start_high=began,
+        posterior={},
+        sentence="",
+        reason="",
+        provider="microsoft365",
+        evidence=Evidence(placements={"quarantine": 9}),
+    )
+    incidents.append(world.session, event)
+    names = {"microsoft365": "Microsoft 365"}
+    assert advisories.lead_of(world.session, "microsoft365-1", names) == ""
+    hear(world, Ear(), first)
+
+    assert [match(world.session, now=world.clock.now()) for _ in range(2)] == [1, 1]
+
+    (row,) = advisories.matches_of(world.session, advisory="EX1227432")
+    assert (row.incident, row.lead_s) == ("microsoft365-1", 7200)
+    assert advisories.lead_of(world.session, "microsoft365-1", names) == (
+        "We saw it 2 h before EX1227432 was published."
+    )

@@ -10,6 +10,7 @@ from flask import Response
 from monitor.core.advisories import Story, kinds_of
 from monitor.core.ports import Advisory
 from monitor.core.scopes import Scope
+from monitor.store import admissions
 from monitor.store import advisories as rows
 from monitor.web.api.answers import answer, bad, body
 from monitor.web.api.door import api, needs
@@ -68,6 +69,7 @@ def add() -> Response:
     )
     with parts().session() as session:
         is_new = rows.enter(session, advisory, now=now)
+        admissions.tell(session, now=now)
         session.commit()
         found = rows.one(session, advisory.id)
     story = {"advisory": _as_json(found[0]) if found else None}
