@@ -10,6 +10,7 @@ from monitor.core.clock import ManualClock
 from monitor.core.routes import About, Audience, Owed, Severity
 from monitor.settings import demo_settings
 from monitor.signed_links import Purpose
+from monitor.store.engine import upgrade
 from monitor.wiring import House, build
 from monitor.wiring.letters import writers
 from tests.edges.test_digest_mail import BODY
@@ -21,6 +22,7 @@ from tests.wiring.test_routine import TENANT
 def house(tmp_path: Path, clock: ManualClock) -> Iterator[House]:
     settings = demo_settings(tmp_path, port=0, tenant=TENANT)
     built = build(settings, clock=clock, rng=random.Random(1))
+    upgrade(built.engine)
     yield built
     built.close()
 
