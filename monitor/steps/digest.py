@@ -49,5 +49,5 @@ def period_of(route: RouteRow, now: datetime) -> Period:
 def _zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):  # gone from the system since it was entered
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # gone since it was entered; a folder
         return UTC

@@ -13,6 +13,7 @@ from typing import Final
 from sqlmodel import Session, col, select
 
 from monitor.core.clock import Clock
+from monitor.core.errors import AgainLaterError
 from monitor.core.incidents import IncidentEvent, State
 from monitor.core.routes import About, Arrival, Audience
 from monitor.store import alerts, incidents, jobs, twins
@@ -121,9 +122,17 @@ def _second(
     for other in others:
         if not alerts.is_open(other):
             continue
-        if other.kind != EMAIL or _receives(other, receivers) not in affected:
+        if other.kind != EMAIL or _goes_elsewhere(other, affected, receivers):
             return other
     return None
+
+
+def _goes_elsewhere(route: RouteRow, affected: Collection[str], receivers: Receivers) -> bool:
+    """Surely: a route of which the DNS tells nothing now must not hold up those behind it."""
+    try:
+        return _receives(route, receivers) not in affected
+    except AgainLaterError:
+        return False
 
 
 def _owe_second(

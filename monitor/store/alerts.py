@@ -192,7 +192,11 @@ def dead_letters(session: Session, *, since: datetime) -> list[AlertRow]:
     return list(
         session.exec(
             select(AlertRow)
-            .where(col(AlertRow.dead_at) > since, col(AlertRow.error).not_in(WITHDRAWN))
+            .where(
+                col(AlertRow.sent_at).is_(None),  # the index begins with it
+                col(AlertRow.dead_at) > since,
+                col(AlertRow.error).not_in(WITHDRAWN),
+            )
             .order_by(col(AlertRow.id))
         ).all()
     )

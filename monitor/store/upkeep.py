@@ -1,6 +1,6 @@
 """What the rows say is wrong with this installation: for its operator, not for senders."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final
@@ -15,8 +15,10 @@ from monitor.store import alerts, backlog, domains, jobs
 from monitor.store.feed_tables import FeedRow
 from monitor.store.pages_incidents import relevant
 from monitor.store.route_tables import RouteRow
+from monitor.store.routes import shown
 from monitor.store.tables import SeedHealthRow, SeedRow
 from monitor.store.verdict_tables import AlertRow
+from monitor.store.work_tables import JobRow
 
 READER_FAILS: Final = timedelta(hours=1)
 STILL_READ: Final = timedelta(days=3)  # a seed not tried for so long is not wanted any more
@@ -25,6 +27,10 @@ QUEUE_LATE: Final = timedelta(minutes=10)
 RECENT: Final = timedelta(days=1)  # what failed before that is history
 OURS: Final = frozenset({Cause.SEED, Cause.MONITOR})
 QUEUE: Final = "queue"  # key of the trouble of late work
+# Work by which people are told. Given up, it leaves them untold, and no row but its own says so.
+WARNING_WORK: Final = frozenset(
+    {"observe", "judge", "warn", "tell", "survive", "remind", "digest", "pass_time"}
+)
 
 
 def troubles(session: Session, names: Mapping[str, str], *, now: datetime) -> list[Trouble]:
@@ -110,20 +116,29 @@ def queue(session: Session, *, now: datetime) -> Iterator[Trouble]:
 
 
 def _lost_work(session: Session, now: datetime) -> Iterator[Trouble]:
-    """Jobs whose worker died each time that it ran them."""
-    lost = [
-        job
-        for job in backlog.dead(session, limit=100, since=now - RECENT)
-        if job.last_error == jobs.LOST
-    ]
+    """Jobs whose worker died each time that it ran them, and any by which people are told."""
+    given_up = backlog.dead(session, limit=100, since=now - RECENT)
+    lost = [job for job in given_up if job.last_error == jobs.LOST]
     if lost:
-        kinds = ", ".join(sorted({job.kind for job in lost}))
         yield Trouble(
             "worker",
-            f"A worker was lost each time that it ran some work ({len(lost)} of: {kinds}).",
+            f"A worker was lost each time that it ran some work ({len(lost)} of: {_kinds(lost)}).",
             "Look whether its memory is short or something ends it; then: seedwatch jobs revive"
             " --all",
         )
+    untold = [job for job in given_up if job not in lost and job.kind in WARNING_WORK]
+    if untold:
+        yield Trouble(
+            "worker:warning",
+            f"Work by which people are warned was given up ({len(untold)} of: {_kinds(untold)});"
+            f" the last for this: {untold[0].last_error}",
+            "Mend what it names, then: seedwatch jobs revive --all",
+            Severity.CRITICAL,
+        )
+
+
+def _kinds(given_up: Iterable[JobRow]) -> str:
+    return ", ".join(sorted({job.kind for job in given_up}))
 
 
 def _dead_letters(session: Session, now: datetime) -> Iterator[Trouble]:
@@ -144,7 +159,7 @@ def _suspended(session: Session) -> Iterator[Trouble]:
     for route in session.exec(rows.order_by(col(RouteRow.id))).all():
         yield Trouble(
             f"route:{route.id}",
-            f"{route.kind} to {route.address} is told nothing since"
+            f"{route.kind} to {shown(route.address)} is told nothing since"
             f" {_moment(route.suspended_at)}: {route.suspended_why}",
             f"Check its address with whoever asked for it, then: seedwatch routes resume"
             f" {route.id}",

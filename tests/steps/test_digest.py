@@ -125,6 +125,7 @@ def test_a_morning_that_was_missed_for_long_is_left_out(session: Session, world:
     ("zone", "kind", "now", "start", "end"),
     [
         ("UTC", "daily", "2026-03-02T07:59", "2026-02-28T08:00", "2026-03-01T08:00"),
+        ("America", "daily", "2026-03-02T07:59", "2026-02-28T08:00", "2026-03-01T08:00"),
         ("UTC", "weekly", "2026-03-04T12:00", "2026-02-23T08:00", "2026-03-02T08:00"),
         ("Asia/Kolkata", "daily", "2026-03-02T02:30", "2026-03-01T02:30", "2026-03-02T02:30"),
         # Summer time begins on 29 March: that day has 23 hours.

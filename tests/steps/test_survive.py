@@ -146,6 +146,28 @@ def test_without_a_second_route_another_one_that_goes_elsewhere_is_found(
     assert owed_to(world) == [alert.route_id, away.id]
 
 
+def test_a_route_of_which_the_dns_tells_nothing_holds_up_none_behind_it(
+    world: World, alert: AlertRow
+) -> None:
+    add_route(world, "a@silent.example")
+    away = add_route(world, "b@other.example")
+
+    def provider_of(domain: str) -> str:
+        if domain == "silent.example":
+            raise AgainLaterError(f"no answer about {domain}.")
+        return "gmail" if domain == "other.example" else M365
+
+    survive(
+        world.session,
+        alert_id=saved(alert.id),
+        receivers=Receivers(provider_of, lambda provider: {provider}),
+        alert_domain=DOMAIN,
+        clock=world.clock,
+    )
+    assert owed_to(world) == [alert.route_id, away.id]
+    assert len(the_twins(world)) == 3
+
+
 def test_a_house_is_known_by_its_mail_servers() -> None:
     def known(name: str, *mx: str) -> ProviderFacts:
         return ProviderFacts(name, name, mx, None, {})

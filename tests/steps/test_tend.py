@@ -139,6 +139,33 @@ def test_what_became_of_alerts_is_told_too(world: World, session: Session) -> No
     assert turn(world) == [route]
 
 
+def test_where_a_route_leads_is_told_without_what_may_be_secret(
+    world: World, session: Session
+) -> None:
+    url = "https://hooks.example.org/services/T0/secret-path?key=secret-query"
+    add_route(world, url, kind="webhook", suspended_at=world.clock.now(), suspended_why="gone")
+    turn(world)
+    [told] = open_troubles(session)
+    assert "https://hooks.example.org/..." in told.sentence
+    assert "secret" not in told.sentence + told.remedy
+
+
+def test_work_of_warning_that_was_given_up_is_told_whatever_the_reason(
+    world: World, session: Session
+) -> None:
+    now = world.clock.now()
+    for kind in ("tell", "check"):
+        jobs.put(session, kind, {}, unique_key=kind, due_at=now)
+    for job in jobs.claim(session, now=now, lease=timedelta(minutes=5), limit=9):
+        jobs.begin(session, job.id, job.attempt, now=now, lease=timedelta(minutes=5))
+        jobs.bury(session, job, error="KeyError: 'name'", now=now)
+    assert turn(world) == ["worker:warning"]
+    [told] = open_troubles(session)
+    assert told.severity is Severity.CRITICAL
+    assert "1 of: tell" in told.sentence
+    assert "KeyError" in told.sentence
+
+
 def test_what_others_have_opened_is_not_closed_here(world: World, session: Session) -> None:
     open_trouble(session, "theirs:1", "s", "r", Severity.INFO, world.clock.now())
     assert turn(world) == ["theirs:1"]
