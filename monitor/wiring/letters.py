@@ -57,15 +57,25 @@ def _incident(house: "House", owed: Owed) -> Message:
 
 def _with_lead(house: "House", event: IncidentEvent) -> IncidentEvent:
     """Say too who was first, we or the provider, if that admits it."""
-    names = {provider: known.name for provider, known in house.facts.items()}
     with Session(house.engine) as session:
-        lead = advisories.lead_of(session, event.incident, names)
+        lead = _lead(session, house, event.incident)
     return replace(event, sentence=f"{event.sentence} {lead}") if lead else event
 
 
+def _lead(session: Session, house: "House", incident: str) -> str:
+    names = {provider: known.name for provider, known in house.facts.items()}
+    return advisories.lead_of(session, incident, names)
+
+
 def _digest(house: "House", owed: Owed) -> Message:
+    body = _body(owed)
+    with Session(house.engine) as session:
+        incidents = [
+            {**one, "sentence": f"{one['sentence']} {_lead(session, house, one['incident'])}"}
+            for one in body.get("incidents", ())
+        ]
     return digest.render(
-        _body(owed),
+        {**body, "incidents": incidents},
         recipient=owed.to,
         leave=house.links.url(Purpose.UNSUBSCRIBE, owed.route_id, owed.to),
         office=office(house),

@@ -151,6 +151,14 @@ def test_a_sending_service_gets_the_advice_as_a_document() -> None:
     assert attached["hold_advice"][0]["feature"] == "url:lnk[.]example[.]net"
 
 
+def test_whoever_runs_a_sending_service_reads_what_other_people_read() -> None:
+    text = line(told(audience=Audience.ESP, before=True).text)
+    assert "You have not mailed Microsoft 365 since: hold it." in text
+    assert "31 % of your audience (310 of 1,000 recipients) is at Microsoft 365." in text
+    assert "What not to do - Do not change your DNS records" in text
+    assert LINKS.acknowledge in text
+
+
 def test_machines_are_told_the_same_with_the_feature_as_it_is() -> None:
     payload = json.loads(json.dumps(told().payload))
     assert payload["incident"] == PROVIDER.incident
