@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from monitor.core.exposure import Share
 from monitor.core.incidents import Direction, IncidentEvent
 from monitor.core.routes import Audience, Severity
 from monitor.core.seeds import ProviderFacts
@@ -75,11 +76,17 @@ class Occasion:
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """How much of an audience is at a provider. `share` is 0 to 1."""
+    """How much of an audience is at a provider.
+
+    `share` is 0 to 1; it may be more, up to `share_at_most`, where the DNS told nothing of
+    a part of the audience. `words` is both, for people.
+    """
 
     share: float
+    share_at_most: float
     recipients: int
     total: int
+    words: str
 
 
 def exposure(body: Mapping[str, Any]) -> Exposure | None:
@@ -87,9 +94,13 @@ def exposure(body: Mapping[str, Any]) -> Exposure | None:
     kept = body.get("exposure")
     try:
         recipients, total = int(kept["recipients"]), int(kept["total"])  # type: ignore[index]
+        unknown = int(kept.get("unknown", 0))  # type: ignore[union-attr]
     except (KeyError, TypeError, ValueError):
         return None
-    return Exposure(recipients / total, recipients, total) if 0 <= recipients <= total > 0 else None
+    if not 0 <= recipients <= total or not 0 <= unknown <= total or total == 0:
+        return None
+    share = Share("", recipients, total, unknown)
+    return Exposure(share.low, share.high, recipients, total, share.words)
 
 
 def own_tests(body: Mapping[str, Any]) -> list[tuple[str, str]]:

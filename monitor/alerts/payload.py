@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from monitor.alerts import words
-from monitor.alerts.occasion import Occasion, Office
+from monitor.alerts.occasion import Exposure, Occasion, Office
 from monitor.alerts.view import View
 from monitor.core.incidents import IncidentEvent, State
 
@@ -39,7 +39,7 @@ def payload(
         "todo": [*say.get("todo", ()), *say.get("next_step", ())],
         "not_todo": list(say.get("not_todo", ())),
         "evidence": [asdict(row) | {"share": row.share} for row in seen.rows],
-        "exposure": asdict(seen.exposure) if seen.exposure else None,
+        "exposure": _exposure(seen.exposure),
         "tests": [{"name": name, "url": link or None} for name, link in seen.tests],
         "hold_advice": [_plain(dict(one)) for one in occasion.advice],
         "links": {
@@ -48,6 +48,12 @@ def payload(
             "snooze": seen.links.snooze or None,
         },
     }
+
+
+def _exposure(known: Exposure | None) -> dict[str, Any] | None:
+    if known is None:
+        return None
+    return {key: value for key, value in asdict(known).items() if key != "words"}
 
 
 def _claim(event: IncidentEvent, office: Office) -> dict[str, Any]:

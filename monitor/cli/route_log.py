@@ -62,7 +62,8 @@ def _need_willing(route: RouteRow) -> None:
     if route.kind == "email" and route.confirmed_at is None:
         raise PersonNeededError(
             f"{route.address} has not agreed to be told yet.",
-            remedy="Ask again: seedwatch routes confirm --ask; or, if they told you, without it.",
+            remedy=f"Ask again: seedwatch routes confirm {route.id} --ask; or, if they told you,"
+            " without --ask.",
         )
 
 

@@ -18,6 +18,7 @@ from monitor.cli.context import (
     print_json,
     print_table,
 )
+from monitor.core.incidents import Cause
 from monitor.store import route_questions, route_secrets
 from monitor.store import routes as rows
 from monitor.store.columns import saved
@@ -31,11 +32,12 @@ Command = TypeVar("Command", bound=Callable[..., object])
 
 id_argument = click.argument("route_id", metavar="ID", type=click.IntRange(min=1))
 
+CAUSES_HELP = f'Only these causes, of {", ".join(Cause)}; may be repeated. "all" for every one.'
 CHOICES = (
     click.option("--name", help="What you call it."),
     click.option("--for", "audience", help="sender, marketer, esp or operator."),
     click.option("--least", help="Tell from this severity on: info, warning, critical."),
-    click.option("--cause", "causes", multiple=True, help="Only these causes; may be repeated."),
+    click.option("--cause", "causes", multiple=True, help=CAUSES_HELP),
     click.option("--timezone", help='For quiet hours and digests, as "Europe/Berlin".'),
     click.option("--quiet", help='Hold all but the critical, as "22:00-07:00"; "" for never.'),
     click.option("--digest", help="none, daily or weekly."),

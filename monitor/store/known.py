@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sqlmodel import Session, col, select
 
+from monitor.core.exposure import UNKNOWN
 from monitor.core.incidents import IncidentEvent
 from monitor.store.columns import saved
 from monitor.store.route_tables import AcknowledgementRow, AudienceRow, RouteRow
@@ -74,20 +75,26 @@ def _exposures(
         return {}
     rows = session.exec(
         select(AudienceRow).where(
-            col(AudienceRow.provider) == provider,
+            col(AudienceRow.provider).in_([provider, UNKNOWN]),
             col(AudienceRow.organisation_id).in_(list(organisations)),
         )
     ).all()
+    unknown = {
+        (row.organisation_id, row.sender_id): row.recipients
+        for row in rows
+        if row.provider == UNKNOWN
+    }
     return {
         (row.organisation_id, row.sender_id): {
             "provider": provider,
             "recipients": row.recipients,
             "total": row.total,
+            "unknown": unknown.get((row.organisation_id, row.sender_id), 0),
             "share": row.recipients / row.total,
             "measured_at": row.measured_at.isoformat(),
         }
         for row in rows
-        if row.total > 0
+        if row.provider == provider and row.total > 0
     }
 
 

@@ -97,7 +97,7 @@ def test_whoever_is_told_by_mail_is_asked_first(config: str, session: Session) -
     chosen = ("--cause", "provider", "--quiet", "22:00-07:00")
     added = routes(config, "add", "email", "team@example.org", *chosen)
     assert "is asked by mail" in added.stdout
-    assert refused(routes(config, "test", "1"), "has not agreed", "confirm --ask", status=1)
+    assert refused(routes(config, "test", "1"), "has not agreed", "confirm 1 --ask", status=1)
     assert "asked again" in routes(config, "confirm", "1", "--ask").stdout
     owed = session.exec(select(AlertRow)).all()
     assert [(one.about, one.topic) for one in owed] == [

@@ -62,6 +62,18 @@ def test_an_audience_that_nobody_has_measured_is_not_spoken_of(kept: object) -> 
     assert message.payload["exposure"] is None
 
 
+def test_a_share_is_a_span_where_the_dns_told_nothing_of_a_part_of_the_audience() -> None:
+    message = told(exposure={"recipients": 310, "unknown": 100, "total": 1000})
+    said = "31 to 41 % of your audience (at least 310 of 1,000 recipients) is at Microsoft 365."
+    assert said in line(message.text)
+    assert said in line(message.html)
+
+
+def test_a_few_recipients_of_many_are_not_said_to_be_none() -> None:
+    text = line(told(exposure={"recipients": 1, "total": 1000}).text)
+    assert "less than 1 % of your audience (1 of 1,000 recipients)" in text
+
+
 @pytest.mark.parametrize(
     ("probable", "words"),
     [
@@ -167,7 +179,12 @@ def test_machines_are_told_the_same_with_the_feature_as_it_is() -> None:
     assert payload["posterior"] == {"provider_feature": 0.98}
     assert payload["evidence"][0]["bad"] == 37
     assert payload["links"]["incident"] == "https://watch.example/incidents/m365%2F2026%201"
-    assert payload["exposure"] == {"share": 0.31, "recipients": 310, "total": 1000}
+    assert payload["exposure"] == {
+        "share": 0.31,
+        "share_at_most": 0.31,
+        "recipients": 310,
+        "total": 1000,
+    }
 
 
 @pytest.mark.parametrize("audience", list(Audience))

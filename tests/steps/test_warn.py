@@ -223,12 +223,18 @@ def test_who_was_told_to_hold_is_told_when_it_is_over(world: World) -> None:
 def test_an_alert_holds_what_is_known_when_it_is_owed(world: World) -> None:
     test, now = world.new_test(), world.clock.now()
     organisation = world.campaign.organisation_id
-    for sender, recipients in ((None, 10), (world.campaign.sender_id, 31)):
+    sender_id = world.campaign.sender_id
+    counted = [
+        (None, "microsoft365", 10),
+        (sender_id, "microsoft365", 31),
+        (sender_id, "unknown", 5),
+    ]
+    for sender, provider, recipients in counted:
         world.session.add(
             AudienceRow(
                 organisation_id=organisation,
                 sender_id=sender,
-                provider="microsoft365",
+                provider=provider,
                 recipients=recipients,
                 total=100,
                 measured_at=now,
@@ -243,6 +249,7 @@ def test_an_alert_holds_what_is_known_when_it_is_owed(world: World) -> None:
         "exposure": {
             "provider": "microsoft365",
             "recipients": 31,
+            "unknown": 5,
             "total": 100,
             "share": 0.31,
             "measured_at": now.isoformat(),

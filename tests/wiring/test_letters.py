@@ -2,15 +2,20 @@
 
 import random
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlmodel import Session
 
 from monitor.core.clock import ManualClock
+from monitor.core.ports import Advisory
 from monitor.core.routes import About, Audience, Owed, Severity
 from monitor.settings import demo_settings
 from monitor.signed_links import Purpose
+from monitor.store import advisories
 from monitor.store.engine import upgrade
+from monitor.store.feed_tables import MatchRow
 from monitor.wiring import House, build
 from monitor.wiring.letters import writers
 from tests.edges.test_digest_mail import BODY
@@ -70,3 +75,31 @@ def test_a_digest_can_be_left_and_a_question_answered(house: House) -> None:
 
 def test_a_trial_can_be_written(house: House) -> None:
     assert "nothing is wrong" in writers(house)[About.TRIAL](owed(About.TRIAL)).subject
+
+
+def test_who_was_first_stands_in_the_alert_and_in_the_digest(
+    house: House, clock: ManualClock
+) -> None:
+    now = clock.now()
+    known = Advisory("EX1227432", "microsoft365", "Delays", "", now, None, now, now, False)
+    lead = timedelta(hours=3, minutes=40).total_seconds()
+    with Session(house.engine) as session:
+        advisories.keep(session, known, source="tenant", now=now)
+        session.add(
+            MatchRow(
+                advisory=known.id,
+                incident=PROVIDER.incident,
+                score=0.9,
+                lead_s=lead,
+                matched_at=now,
+                body={},
+            )
+        )
+        session.commit()
+    body = BODY | {"incidents": [{"incident": PROVIDER.incident, "sentence": "It is hit."}]}
+    alert = writers(house)[About.INCIDENT](owed(About.INCIDENT, event=PROVIDER))
+    digest = writers(house)[About.DIGEST](owed(About.DIGEST, body=body))
+    for message in (alert, digest):
+        assert "We saw it 3 h 40 min before EX1227432 was published." in " ".join(
+            message.text.split()
+        )
