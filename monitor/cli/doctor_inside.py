@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
+from urllib.parse import urlsplit
 
 from sqlmodel import Session, col, select
 
@@ -19,6 +20,7 @@ from monitor.store.tables import SeedRow
 from monitor.store.troubles import open_troubles
 
 LATE = timedelta(minutes=10)  # work that waits longer than this has no worker
+THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 SHORT_KEY = 16  # characters
 SECTIONS = {"oauth": "oauth", "drop": "drops", "tenant": "tenants"}
 RECENT = timedelta(days=7)  # what failed before that is history, not something to mend
@@ -176,6 +178,18 @@ def _routes(session: Session, _settings: Settings) -> Iterator[Finding]:
             yield doubtful(about, "not confirmed yet, so it is told nothing", remedy)
 
 
+def _links(session: Session, settings: Settings) -> Iterator[Finding]:
+    """Look whether people who are told by mail can open the links in it."""
+    base = settings.web.base_url
+    told = select(RouteRow.id).where(RouteRow.kind == "email", col(RouteRow.removed_at).is_(None))
+    if urlsplit(base).hostname in THIS_MACHINE and session.exec(told.limit(1)).first() is not None:
+        yield doubtful(
+            "links in alerts",
+            f"they lead to {base}, which only this machine can open",
+            "Write how people reach the dashboard into [web] base_url.",
+        )
+
+
 def _troubles(session: Session, _settings: Settings) -> Iterator[Finding]:
     """What the upkeep of a running installation has found and not seen end."""
     found = [row for row in open_troubles(session) if row.key.partition(":")[0] not in _SEEN_HERE]
@@ -193,6 +207,7 @@ _LOOKS: dict[str, Callable[[Session, Settings], Iterator[Finding]]] = {
     "readers": _readers,
     "alerts": _alerts,
     "routes": _routes,
+    "links in alerts": _links,
     "troubles": _troubles,
 }
 # Troubles whose present state other looks tell.

@@ -291,6 +291,19 @@ def test_routes_that_are_told_nothing_are_named(config: str, session: Session) -
     assert found["route 2"]["says"] == "suspended: no such user"
 
 
+def test_links_in_mail_that_lead_to_this_machine_only_are_named(
+    config: str, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "links in alerts" not in examined(config)  # nobody is told by mail
+    session.add(OrganisationRow(id=1, name="Default"))
+    session.flush()
+    session.add(RouteRow(id=1, organisation_id=1, address="team@example.org"))
+    session.commit()
+    assert "[web] base_url" in examined(config)["links in alerts"]["remedy"]
+    monkeypatch.setenv("SEEDWATCH_WEB__BASE_URL", "https://watch.example.org")
+    assert "links in alerts" not in examined(config)
+
+
 def test_jobs_that_were_given_up_are_listed_with_the_reason(config: str, session: Session) -> None:
     job = given_up(session, timedelta(days=30))
     shown = run("jobs", "list", "--config", config).output
