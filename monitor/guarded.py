@@ -1,7 +1,8 @@
 """A request that cannot be turned against the machine it runs on: peer, size and time are bound.
 
 Link checks and webhooks ask so. The name in an address proves nothing, as it may resolve
-otherwise the next moment. So the peer is checked once it is connected and before a byte is sent.
+otherwise the next moment. So each peer is checked by its number before it is connected to: not
+even whether a port of our own network is open can be learned.
 """
 
 import ipaddress
@@ -28,6 +29,8 @@ LOOPBACK: tuple[Network, ...] = (
 # Of an answer that cannot be parsed, urllib3 logs the address, which may be a secret.
 logging.getLogger("urllib3.connection").setLevel(logging.CRITICAL)
 
+ADDRESSES = 4  # of a name, that all get a fair part of the time
+MOST_ADDRESSES = 16  # of a name, that are tried at all
 NOT_PUBLIC = "its address is not one of the public internet"
 NOT_BARE = "only https is spoken with it"
 
@@ -214,16 +217,16 @@ class _Gate:
 
     def pools(self) -> dict[str, type[HTTPConnectionPool]]:
         """The kinds of connections to make, by scheme."""
-        admit = self._admit
+        connected = self._connected
         may_be_plain = self._bounds.may_be_plain
 
         class Plain(HTTPConnection):
             def _new_conn(self) -> socket.socket:
-                return admit(super()._new_conn(), is_bare=not may_be_plain)
+                return connected(self._dns_host, self.port, is_bare=not may_be_plain)
 
         class Encrypted(HTTPSConnection):
             def _new_conn(self) -> socket.socket:
-                return admit(super()._new_conn(), is_bare=False)
+                return connected(self._dns_host, self.port, is_bare=False)
 
         class PlainPool(HTTPConnectionPool):
             ConnectionCls = Plain
@@ -233,21 +236,37 @@ class _Gate:
 
         return {"http": PlainPool, "https": EncryptedPool}
 
-    def _admit(self, connection: socket.socket, *, is_bare: bool) -> socket.socket:
-        """Let a fresh connection pass, or close it.
+    def _connected(self, host: str, port: int, *, is_bare: bool) -> socket.socket:
+        """Connect to the first address of *host* that answers, if all up to it may be asked.
+
+        A name may have hundreds of addresses that are silent: all share the time of the exchange.
 
         Raises:
-            OSError: its peer is none that we may talk to (so), or the time is over.
+            OSError: a peer is none that we may talk to, none answers, or the time is over.
         """
-        try:
-            peer = str(connection.getpeername()[0])
-            if not is_within(peer, self._bounds.allowed):
-                self._refuse(NOT_PUBLIC if not is_public(peer) else NOT_BARE if is_bare else "")
-            self._limit.watch(connection)
-        except OSError:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        patience = self._limit.seconds / min(len(found), ADDRESSES)
+        problem: OSError | None = None
+        for family, kind, protocol, _, address in found[:MOST_ADDRESSES]:
+            self._look_at(str(address[0]), is_bare=is_bare)
+            connection = socket.socket(family, kind, protocol)
+            try:
+                self._limit.watch(connection)
+                connection.settimeout(patience)
+                connection.connect(address)
+                connection.settimeout(self._limit.seconds)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if not self._limit.is_over:  # what was cut off may seem to be connected
+                    return connection
+            except OSError as error:
+                problem = error
             connection.close()
-            raise
-        return connection
+        # A fresh error: urllib3 takes a broken pipe for an answer that came early.
+        raise OSError("none of its addresses can be connected to") from problem
+
+    def _look_at(self, peer: str, *, is_bare: bool) -> None:
+        if not is_within(peer, self._bounds.allowed):
+            self._refuse(NOT_PUBLIC if not is_public(peer) else NOT_BARE if is_bare else "")
 
     def _refuse(self, why: str) -> None:
         if why:

@@ -212,6 +212,19 @@ def test_this_machine_is_not_asked_unless_it_is_allowed(receiver: Receiver) -> N
     assert receiver.service.asked == []
 
 
+def test_nobody_learns_which_ports_of_this_machine_are_open() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}/x"
+        with pytest.raises(PersonNeededError) as of_open:
+            WebhookAlerter(CLOCK).tell(alert(url))
+        listener.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+    with pytest.raises(PersonNeededError) as of_shut:
+        WebhookAlerter(CLOCK).tell(alert(url))
+    assert str(of_open.value) == str(of_shut.value)
+
+
 def test_a_certificate_of_another_is_no_receiver(receiver: Receiver) -> None:
     with pytest.raises(AgainLaterError, match=r"certificate.*\[alerts\] ca_file"):
         WebhookAlerter(CLOCK, allowed=LOOPBACK, timeout_s=10).tell(alert(receiver.url))

@@ -5,9 +5,9 @@ from flask import Response, request
 from monitor.core.advice import all_advice
 from monitor.core.scopes import Scope
 from monitor.store import own_incidents
-from monitor.store.incidents import all_incidents
+from monitor.store.pages_incidents import relevant
 from monitor.web.api.answers import answer, bad
-from monitor.web.api.door import api, holder, needs
+from monitor.web.api.door import MOST_OPEN, api, holder, needs
 from monitor.web.parts import parts
 
 
@@ -24,7 +24,7 @@ def hold_advice() -> Response:
     now = parts().clock.now()
     with parts().session() as session:
         mine = own_incidents.own(session, holder().organisation_id, now=now)
-        seen = own_incidents.seen(all_incidents(session), mine)
+        seen = own_incidents.seen(relevant(session, since=now, limit=MOST_OPEN), mine)
     found = all_advice(seen, parts().facts, now)
     wanted = [one for one in found if provider in {"", one.provider}]
     return answer({"advice": [one.as_json() for one in wanted]})

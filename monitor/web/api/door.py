@@ -14,6 +14,7 @@ from monitor.web.api.answers import ApiError, problem
 from monitor.web.parts import parts
 
 PREFIX = "/api/v1"
+MOST_OPEN = 2000  # incidents that are looked through: of the closed ones there are ever more
 api = Blueprint("api", __name__, url_prefix=PREFIX)
 
 P = ParamSpec("P")

@@ -12,9 +12,9 @@ from monitor.core.errors import BadInputError, NotFoundError
 from monitor.core.exposure import exposure
 from monitor.core.scopes import Scope
 from monitor.store import audiences, own_incidents
-from monitor.store.incidents import all_incidents
+from monitor.store.pages_incidents import relevant
 from monitor.web.api.answers import ApiError, answer, bad, body, missing
-from monitor.web.api.door import api, holder, needs
+from monitor.web.api.door import MOST_OPEN, api, holder, needs
 from monitor.web.parts import parts
 
 MAX_DOMAINS = 10_000  # of one request
@@ -85,8 +85,10 @@ def _answer(session: Session, whose: int | None) -> Response:
     audience = audiences.find(session, owner, whose)
     if audience is None:
         raise missing("not_measured", "This list was never counted. POST its domains first.")
-    mine = own_incidents.own(session, owner, now=parts().clock.now())
+    asked_at = parts().clock.now()
+    mine = own_incidents.own(session, owner, now=asked_at)
+    now_open = relevant(session, since=asked_at, limit=MOST_OPEN)
     names = {provider: facts.name for provider, facts in parts().facts.items()}
-    now = crossed(audience.exposure, own_incidents.seen(all_incidents(session), mine), names)
+    now = crossed(audience.exposure, own_incidents.seen(now_open, mine), names)
     measured = {"measured_at": audience.measured_at.isoformat()}
     return answer(measured | audience.exposure.as_json() | {"now": now})

@@ -12,9 +12,10 @@ from monitor.store import acknowledgements, own_incidents
 from monitor.store.incidents import all_incidents
 from monitor.store.incidents import one as load
 from monitor.store.own_incidents import Own
+from monitor.store.pages_incidents import relevant
 from monitor.store.route_tables import AcknowledgementRow
 from monitor.web.api.answers import answer, bad, body, missing
-from monitor.web.api.door import api, holder, needs
+from monitor.web.api.door import MOST_OPEN, api, holder, needs
 from monitor.web.parts import parts
 
 MOST = 100  # incidents of one answer
@@ -31,8 +32,11 @@ def incidents() -> Response:
         raise bad("bad_state", 'Write "open" or "all".')
     with parts().session() as session:
         mine = _own(session)
-        seen = own_incidents.seen(all_incidents(session), mine)
-        wanted = [one for one in seen if one.is_open or state == "all"]
+        now = parts().clock.now()
+        is_all = state == "all"
+        rows = all_incidents(session) if is_all else relevant(session, since=now, limit=MOST_OPEN)
+        seen = own_incidents.seen(rows, mine)
+        wanted = [one for one in seen if one.is_open or is_all]
         found = [_as_json(session, one, mine) for one in wanted[:MOST]]
     return answer({"incidents": found, "left_out": max(0, len(wanted) - MOST)})
 
