@@ -16,7 +16,7 @@ from monitor.core.clock import Clock
 from monitor.core.errors import AgainLaterError
 from monitor.core.incidents import IncidentEvent, State
 from monitor.core.routes import About, Arrival, Audience
-from monitor.store import alerts, incidents, jobs, twins
+from monitor.store import alerts, concerned, incidents, jobs, twins
 from monitor.store.alerts import Owing
 from monitor.store.columns import saved
 from monitor.store.route_tables import RouteRow
@@ -146,6 +146,7 @@ def _owe_second(
         topic=alert.topic,
         severity=alert.severity,
         body={**alert.body, "instead_of": alert.route_id},
+        due_at=concerned.due_at(second, alert.severity, now=now),
         event=session.get(IncidentEventRow, alert.event_id),
     )
     alerts.owe(session, owing, domain=alert_domain, now=now)

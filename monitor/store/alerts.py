@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from monitor.core.incidents import Cause, State
 from monitor.core.news import Told
 from monitor.core.routes import About, Arrival, Severity
-from monitor.store import jobs
+from monitor.store import concerned, jobs
 from monitor.store.columns import saved
 from monitor.store.route_tables import RouteRow
 from monitor.store.rows import insert_once
@@ -161,6 +161,7 @@ def elsewhere(session: Session, row: AlertRow, *, domain: str, now: datetime) ->
         topic=row.topic,
         severity=row.severity,
         body={**row.body, "instead_of": row.route_id},
+        due_at=concerned.due_at(second, row.severity, now=now),
         event=session.get(IncidentEventRow, row.event_id) if row.event_id else None,
     )
     return owe(session, owing, domain=domain, now=now)

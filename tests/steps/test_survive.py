@@ -16,7 +16,7 @@ from monitor.core.errors import (
 from monitor.core.incidents import State
 from monitor.core.placements import Placement
 from monitor.core.ports import Message
-from monitor.core.routes import Arrival
+from monitor.core.routes import Arrival, Severity
 from monitor.core.seeds import ProviderFacts
 from monitor.steps.survive import Receivers, plan, survive
 from monitor.steps.twin import look_for_twin, send_twin
@@ -134,6 +134,15 @@ def test_who_is_hosted_where_the_trouble_is_is_told_over_the_second_route_too(
     look_after(world, alert)
     look_after(world, alert)
     assert owed_to(world) == [alert.route_id, second.id]
+
+
+def test_the_second_route_has_quiet_hours_of_its_own(world: World, alert: AlertRow) -> None:
+    second = add_route(world, "chief@other.example")
+    second.quiet_from, second.quiet_to = "00:00", "23:59"
+    the_route(world).second_id, alert.severity = second.id, Severity.WARNING
+    look_after(world, alert)
+    held = world.session.exec(select(AlertRow).where(AlertRow.route_id == second.id)).one()
+    assert (held.due_at.hour, held.due_at.minute) == (23, 59)
 
 
 def test_without_a_second_route_another_one_that_goes_elsewhere_is_found(

@@ -7,7 +7,7 @@ from sqlmodel import Session, select
 
 from monitor.core.errors import AgainLaterError, InDoubtError, PersonNeededError
 from monitor.core.incidents import State
-from monitor.core.routes import About
+from monitor.core.routes import About, Severity
 from monitor.steps.tell import ATTEMPTS
 from monitor.store import alerts, deliveries
 from monitor.store.columns import saved
@@ -164,6 +164,18 @@ def test_a_route_that_refuses_is_suspended_and_the_second_one_is_told(
     deliver(world, passed_on, channel)
     assert channel.to == ["second@elsewhere.example"]
     assert happens(world, event(world.clock.now())) == []
+
+
+def test_what_is_passed_on_waits_for_the_end_of_the_second_routes_quiet_hours(
+    world: World, owed: AlertRow
+) -> None:
+    second = add_route(world, "second@elsewhere.example")
+    second.quiet_from, second.quiet_to = "00:00", "23:59"
+    the_route(world).second_id = second.id
+    owed.severity = Severity.WARNING
+    deliver(world, owed, Channel(PersonNeededError("no such mailbox.")))
+    passed_on = world.session.exec(select(AlertRow).where(AlertRow.route_id == second.id)).one()
+    assert (passed_on.due_at.hour, passed_on.due_at.minute) == (23, 59)
 
 
 def test_what_was_passed_on_is_passed_on_no_further(world: World, owed: AlertRow) -> None:
