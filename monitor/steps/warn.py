@@ -36,6 +36,8 @@ def warn(
 ) -> list[AlertRow]:
     """Owe every route concerned what is new to it, and put the delivery; the caller commits.
 
+    Returns what is owed now, with what was held and has been brought up to date.
+
     Args:
         must_prove: tell only about From domains that their organisation has proven.
 
@@ -50,15 +52,18 @@ def warn(
     story = alerts.story(session, event.incident, now=now)
     all_concerned = _concerned(session, event, story, must_prove=must_prove, now=now)
     bodies = known.bodies(session, event, [one.route for one in all_concerned], now=now)
-    owed = []
+    owed: list[Owing] = []
+    renewed: list[AlertRow] = []
     for concern in all_concerned:
         if any(line.event_id > event_id for line in concern.lines):
             continue  # it knows more than this event says
         owing = _owing(row, event, concern, bodies[saved(concern.route.id)], now)
         if not _held_was_changed(session, event, concern, owing, alert_domain, now):
             owed += [owing] if owing else []
+        elif owing:
+            renewed += [session.get_one(AlertRow, x.alert_id) for x in concern.lines if x.is_held]
     owed.sort(key=lambda owing: str(owing.body["news"]))  # pages join what stands side by side
-    return alerts.owe_all(session, owed, domain=alert_domain, now=now)
+    return [*alerts.owe_all(session, owed, domain=alert_domain, now=now), *renewed]
 
 
 def _concerned(
