@@ -10,7 +10,18 @@ from werkzeug.exceptions import HTTPException
 
 from monitor import rendering
 from monitor.core.placements import Placement
-from monitor.web import api, health, inbound, incidents, links, outbox, overview, status, tests
+from monitor.web import (
+    advisories,
+    api,
+    health,
+    inbound,
+    incidents,
+    links,
+    outbox,
+    overview,
+    status,
+    tests,
+)
 from monitor.web.advice import advice
 from monitor.web.api.answers import problem_of
 from monitor.web.charts import bar, bar_told, chart_table, spark
@@ -96,7 +107,7 @@ def create_app(parts: Parts) -> Flask:
     app.jinja_options = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
     app.jinja_loader = rendering.environment(parts.templates_dir).loader
     app.jinja_env.filters.update(FILTERS | _WORDS)
-    for room in (overview, tests, incidents, links, outbox, status):
+    for room in (overview, tests, incidents, advisories, links, outbox, status):
         app.register_blueprint(room.pages)
     app.register_blueprint(health.pages)
     app.register_blueprint(inbound.pages)

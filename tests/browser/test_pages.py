@@ -36,6 +36,7 @@ PAGES = [
     (quiet, "/", "Nothing has been tested yet"),
     (no_data, "/", "No data yet"),
     (troubled, "/outbox", "Outbox"),
+    (troubled, "/advisories", "What providers admit"),
     (hostile, "/", "<script>alert(1)</script>"),
     (hostile, "/tests/t0001", "<script>alert(1)</script>"),
 ]
