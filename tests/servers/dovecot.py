@@ -160,6 +160,10 @@ class Dovecot:
             os.chown(path, self._owner.pw_uid, self._owner.pw_gid)
 
     def start(self) -> None:
+        # A part that was killed, by us or at the end of a stop, leaves its locks behind. Nobody
+        # lives now who holds one, but Dovecot would wait two minutes for it.
+        for lock in (self.folder / "mail").rglob("*.lock"):
+            lock.unlink(missing_ok=True)
         command = [self.program, "-F", "-c", str(self._config)]
         log = self.folder / "dovecot.out"
         self._running.enter_context(running(command, port=self.port, log=log, greeting=b"* OK"))
@@ -173,9 +177,6 @@ class Dovecot:
         with suppress(ProcessLookupError):
             os.killpg(master, signal.SIGKILL)
         self._running.close()
-        # What it had locked stays locked for two minutes, in which a client gets no answer.
-        for lock in (self.folder / "mail").rglob("*.lock"):
-            lock.unlink(missing_ok=True)
 
     def doveadm(self, *words: str) -> None:
         """Do what an administrator, or a filter after delivery, does: "move", "expunge", ..."""
