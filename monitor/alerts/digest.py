@@ -7,13 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from monitor.alerts import chart, words
-from monitor.alerts.dressing import dressed
-from monitor.alerts.message import tidy
+from monitor.alerts.filled import filled
 from monitor.alerts.occasion import Office
 from monitor.core.incidents import State
 from monitor.core.ports import Image, Message
 from monitor.core.routes import Severity
-from monitor.rendering import environment
 
 CHART = "chart"
 MAX_INCIDENTS = 20
@@ -81,15 +79,11 @@ def render(body: Mapping[str, Any], *, recipient: str, leave: str, office: Offic
         leave: a signed link that ends digests for this route.
     """
     view, png = _view(body, recipient, leave, office)
-    templates = environment(office.templates_dir)
-    subject, text, html = (
-        templates.get_template(f"mail/digest/{name}").render(view=view, severity="info")
-        for name in ("subject.txt", "body.txt", "body.html")
-    )
+    letter = filled("digest", {"view": view, "severity": "info"}, office.templates_dir)
     return Message(
-        subject=words.plain(subject, 180),
-        text=tidy(text),
-        html=dressed(html),
+        subject=letter.subject,
+        text=letter.text,
+        html=letter.html,
         short="\n".join(filter(None, (view.lead, view.page))),
         payload=json.loads(json.dumps(dict(body))),
         event="digest",

@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from monitor.alerts import words
-from monitor.alerts.dressing import dressed
-from monitor.alerts.message import tidy
+from monitor.alerts.filled import filled
 from monitor.alerts.occasion import Office
 from monitor.core.ports import Message
 from monitor.core.routes import Severity
-from monitor.rendering import environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +48,11 @@ def trial(*, recipient: str, route_id: int, office: Office) -> Message:
 def _letter(
     kind: str, view: LetterView, office: Office, payload: Mapping[str, object] | None = None
 ) -> Message:
-    templates = environment(office.templates_dir)
-    subject, text, html = (
-        templates.get_template(f"mail/{kind}/{name}").render(view=view, severity="info")
-        for name in ("subject.txt", "body.txt", "body.html")
-    )
+    letter = filled(kind, {"view": view, "severity": "info"}, office.templates_dir)
     return Message(
-        subject=words.plain(subject, 180),
-        text=tidy(text),
-        html=dressed(html),
+        subject=letter.subject,
+        text=letter.text,
+        html=letter.html,
         short="\n".join(filter(None, (view.lines[0], view.link))),
         payload=payload or {},
         event=kind,

@@ -8,6 +8,7 @@ from jinja2 import Environment
 
 from monitor.alerts import payload, words
 from monitor.alerts.dressing import dressed
+from monitor.alerts.filled import MAX_SUBJECT, tidy
 from monitor.alerts.occasion import Occasion, Office
 from monitor.alerts.view import View, view
 from monitor.core.incidents import IncidentEvent, State
@@ -15,7 +16,6 @@ from monitor.core.ports import Message
 from monitor.core.routes import Audience
 from monitor.rendering import environment
 
-MAX_SUBJECT = 180
 MAX_SHORT = 900  # characters; the narrowest of the chats takes about a thousand
 FILE = "hold-advice.json"
 
@@ -94,17 +94,6 @@ class _Told:
         return template.render(
             view=self.view, say=self.say, advice=self.advice, severity=severity
         ).strip()
-
-
-def tidy(text: str) -> str:
-    """End the text with one line end, and leave no more than one empty line anywhere."""
-    lines: list[str] = []
-    for line in text.strip().split("\n"):
-        # "-- " begins a signature (RFC 3676 section 4.3); no other line ends with a blank.
-        kept = line if line == "-- " else line.rstrip()
-        if kept or (lines and lines[-1]):
-            lines.append(kept)
-    return "\n".join(lines) + "\n"
 
 
 def _said(templates: Environment, file: str, part: str, seen: View) -> list[str]:

@@ -5,12 +5,10 @@ from datetime import datetime
 from pathlib import Path
 
 from monitor.alerts import words
-from monitor.alerts.dressing import dressed
+from monitor.alerts.filled import filled
 from monitor.core.ports import Message
 from monitor.core.routes import Severity
-from monitor.rendering import environment
 
-MAX_SUBJECT = 180
 LONGEST = 1000
 _LEADS = {
     "opened": "Something is wrong with this installation of Seedwatch.",
@@ -46,15 +44,11 @@ def render(
         "page": page,
         "recipient": words.plain(recipient),
     }
-    templates = environment(templates_dir)
-    subject, text, html = (
-        templates.get_template(f"mail/operator/{name}").render(view)
-        for name in ("subject.txt", "body.txt", "body.html")
-    )
+    letter = filled("operator", view, templates_dir)
     return Message(
-        subject=words.plain(subject, MAX_SUBJECT),
-        text=text.strip() + "\n",
-        html=dressed(html),
+        subject=letter.subject,
+        text=letter.text,
+        html=letter.html,
         short=f"{view['lead']} {view['sentence']}",
         payload={key: view[key] for key in ("topic", "severity", "sentence", "remedy")},
         event=f"operator.{topic.partition('/')[0]}",

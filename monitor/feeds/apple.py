@@ -31,17 +31,17 @@ class AppleStatusFeed:
 
     def ask(self, known: Validators) -> Published:
         """As `StatusFeed`. A page that does not name iCloud Mail tells nothing about it."""
-        page = self._page.get(known)
-        if page.body is None:
-            return Published(validators=page.validators, is_unchanged=True)
-        whole = json_of(_NAME, page.body)
-        services = rows(whole.get("services")) if isinstance(whole, dict) else []
-        mail = [s for s in services if text(s, "serviceName").lower() == _MAIL]
-        if not mail:
-            raise AgainLaterError(f"{_NAME} does not name iCloud Mail.")
-        events = [event for service in mail for event in rows(service.get("events"))]
-        found = [_advisory(event) for event in events[:MAX_EVENTS]]
-        return Published(tuple(one for one in found if one), page.validators)
+        return self._page.ask(known, _read)
+
+
+def _read(body: bytes) -> list[Advisory | None]:
+    whole = json_of(_NAME, body)
+    services = rows(whole.get("services")) if isinstance(whole, dict) else []
+    mail = [s for s in services if text(s, "serviceName").lower() == _MAIL]
+    if not mail:
+        raise AgainLaterError(f"{_NAME} does not name iCloud Mail.")
+    events = [event for service in mail for event in rows(service.get("events"))]
+    return [_advisory(event) for event in events[:MAX_EVENTS]]
 
 
 def _advisory(event: Mapping[str, Json]) -> Advisory | None:

@@ -2,26 +2,18 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from monitor.bounded_http import Answer, Ask, Json, Service, refusal, retry_after
 from monitor.core.errors import AgainLaterError, PersonNeededError
-from monitor.core.ports import Validators
+from monitor.core.ports import Advisory, Published, Validators
 
 MAX_ETAG, MAX_DATE = 500, 100  # characters; longer ones are not kept, and the page is read anew
 _JSONP = re.compile(r"^\s*[A-Za-z_$][\w$.]{0,60}\((.*)\)\s*;?\s*$", re.DOTALL)
 _REMEDY = "Look at the page with a browser, and mend its address in [feeds]."
 _GONE = {400, 401, 403, 404, 410}
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """What came of asking; `body` is None if it is as it was."""
-
-    body: bytes | None
-    validators: Validators
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +25,13 @@ class ConditionalPage:
     timeout_s: float = 30.0
     ca_file: str | None = None
 
-    def get(self, known: Validators) -> Page:
+    def ask(
+        self, known: Validators, read: Callable[[bytes], Iterable[Advisory | None]]
+    ) -> Published:
         """Ask whether there is anything but what is *known*.
 
+        Args:
+            read: the advisories of a page, and None for what is none.
         Raises:
             AgainLaterError: no answer now; `retry_after` if the server told.
             PersonNeededError: the page is not there, or elsewhere. No redirect is followed:
@@ -44,9 +40,10 @@ class ConditionalPage:
         with Service(self.name, self.timeout_s, self.ca_file).talk() as talk:
             answer = talk.send(Ask("GET", self.url, headers=_headers(known)))
         if answer.status == 200:
-            return Page(answer.body, _validators(answer.headers))
+            found = tuple(one for one in read(answer.body) if one is not None)
+            return Published(found, _validators(answer.headers))
         if answer.status == 304 and known != Validators():
-            return Page(None, known)
+            return Published(validators=known, is_unchanged=True)
         raise self._refused(answer)
 
     def _refused(self, answer: Answer) -> AgainLaterError | PersonNeededError:

@@ -33,14 +33,14 @@ class GoogleStatusFeed:
         self._page = ConditionalPage(_NAME, url, timeout_s)
 
     def ask(self, known: Validators) -> Published:
-        page = self._page.get(known)
-        if page.body is None:
-            return Published(validators=page.validators, is_unchanged=True)
-        incidents = json_of(_NAME, page.body)
-        if not isinstance(incidents, list):
-            raise AgainLaterError(f"{_NAME} is no list of incidents.")
-        found = [_advisory(row) for row in rows(incidents[:MAX_INCIDENTS]) if _is_about_mail(row)]
-        return Published(tuple(one for one in found if one), page.validators)
+        return self._page.ask(known, _read)
+
+
+def _read(body: bytes) -> list[Advisory | None]:
+    incidents = json_of(_NAME, body)
+    if not isinstance(incidents, list):
+        raise AgainLaterError(f"{_NAME} is no list of incidents.")
+    return [_advisory(row) for row in rows(incidents[:MAX_INCIDENTS]) if _is_about_mail(row)]
 
 
 def _is_about_mail(row: Mapping[str, Json]) -> bool:

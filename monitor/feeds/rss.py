@@ -39,18 +39,20 @@ class RssFeed:
         return f"rss:{self.page}"
 
     def ask(self, known: Validators) -> Published:
-        called = f"the feed {self.page}"
-        page = ConditionalPage(called, self.url, self.timeout_s).get(known)
-        if page.body is None:
-            return Published(validators=page.validators, is_unchanged=True)
-        if len(page.body) > MAX_FEED:
-            raise AgainLaterError(f"{called} is too long.")
-        read = feedparser.parse(page.body, sanitize_html=False, resolve_relative_uris=False)
+        return ConditionalPage(self._called, self.url, self.timeout_s).ask(known, self._read)
+
+    @property
+    def _called(self) -> str:
+        return f"the feed {self.page}"
+
+    def _read(self, body: bytes) -> list[Advisory | None]:
+        if len(body) > MAX_FEED:
+            raise AgainLaterError(f"{self._called} is too long.")
+        read = feedparser.parse(body, sanitize_html=False, resolve_relative_uris=False)
         if not read.get("version"):  # a page in HTML, say
-            raise AgainLaterError(f"{called} is neither RSS nor Atom.")
+            raise AgainLaterError(f"{self._called} is neither RSS nor Atom.")
         # As plain dictionaries: feedparser's own fill one field from another.
-        found = [self._advisory(dict(entry)) for entry in read.entries[:MAX_ENTRIES]]
-        return Published(tuple(one for one in found if one), page.validators)
+        return [self._advisory(dict(entry)) for entry in read.entries[:MAX_ENTRIES]]
 
     def _advisory(self, entry: Mapping[str, object]) -> Advisory | None:
         id_ = own_id(self.page, _said(entry, "id") or _said(entry, "link"))

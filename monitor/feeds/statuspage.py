@@ -41,17 +41,19 @@ class StatuspageFeed:
         return f"statuspage:{self.page}"
 
     def ask(self, known: Validators) -> Published:
-        called = f"the status page {self.page}"
         address = f"{self.url.rstrip('/')}/api/v2/incidents.json"
-        page = ConditionalPage(called, address, self.timeout_s).get(known)
-        if page.body is None:
-            return Published(validators=page.validators, is_unchanged=True)
-        whole = json_of(called, page.body)
+        return ConditionalPage(self._called, address, self.timeout_s).ask(known, self._read)
+
+    @property
+    def _called(self) -> str:
+        return f"the status page {self.page}"
+
+    def _read(self, body: bytes) -> list[Advisory | None]:
+        whole = json_of(self._called, body)
         incidents = whole.get("incidents") if isinstance(whole, dict) else None
         if not isinstance(incidents, list):  # some pages imitate Statuspage without its incidents
-            raise AgainLaterError(f"{called} has no list of incidents.")
-        found = [self._advisory(row) for row in rows(incidents[:MAX_INCIDENTS])]
-        return Published(tuple(one for one in found if one), page.validators)
+            raise AgainLaterError(f"{self._called} has no list of incidents.")
+        return [self._advisory(row) for row in rows(incidents[:MAX_INCIDENTS])]
 
     def _advisory(self, row: Mapping[str, Json]) -> Advisory | None:
         id_ = own_id(self.page, text(row, "id"))

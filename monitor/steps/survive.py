@@ -15,10 +15,8 @@ from sqlmodel import Session, col, select
 from monitor.core.clock import Clock
 from monitor.core.errors import AgainLaterError
 from monitor.core.incidents import IncidentEvent, State
-from monitor.core.routes import About, Arrival, Audience
-from monitor.store import alerts, concerned, incidents, jobs, twins
-from monitor.store.alerts import Owing
-from monitor.store.columns import saved
+from monitor.core.routes import Arrival, Audience
+from monitor.store import alerts, incidents, jobs, twins
 from monitor.store.route_tables import RouteRow
 from monitor.store.verdict_tables import AlertRow, IncidentEventRow
 
@@ -83,7 +81,7 @@ def survive(
     second = _second(session, route, affected, receivers)
     now = clock.now()
     if second is not None:
-        _owe_second(session, alert, second, alert_domain, now)
+        alerts.pass_on(session, alert, second, domain=alert_domain, now=now)
     _send_twins(session, alert, route, event, alert_domain=alert_domain, now=now)
 
 
@@ -133,23 +131,6 @@ def _goes_elsewhere(route: RouteRow, affected: Collection[str], receivers: Recei
         return _receives(route, receivers) not in affected
     except AgainLaterError:
         return False
-
-
-def _owe_second(
-    session: Session, alert: AlertRow, second: RouteRow, alert_domain: str, now: datetime
-) -> None:
-    """Owe it the same topic: a route that is told of it anyway is not told twice."""
-    owing = Owing(
-        route_id=saved(second.id),
-        about=About.INCIDENT,
-        thread=alert.incident,
-        topic=alert.topic,
-        severity=alert.severity,
-        body={**alert.body, "instead_of": alert.route_id},
-        due_at=concerned.due_at(second, alert.severity, now=now),
-        event=session.get(IncidentEventRow, alert.event_id),
-    )
-    alerts.owe(session, owing, domain=alert_domain, now=now)
 
 
 def _send_twins(

@@ -154,6 +154,13 @@ def elsewhere(session: Session, row: AlertRow, *, domain: str, now: datetime) ->
     second = session.get(RouteRow, route.second_id) if route.second_id else None
     if second is None or not is_open(second) or "instead_of" in row.body:
         return None
+    return pass_on(session, row, second, domain=domain, now=now)
+
+
+def pass_on(
+    session: Session, row: AlertRow, second: RouteRow, *, domain: str, now: datetime
+) -> AlertRow | None:
+    """Owe *second* what *row* tells; None if it is told of that anyway."""
     owing = Owing(
         route_id=saved(second.id),
         about=row.about,

@@ -1,7 +1,6 @@
 """Who writes which mail, from what the house knows."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,6 @@ from monitor.alerts import digest, letters, operator
 from monitor.alerts.message import render
 from monitor.alerts.occasion import Links, Occasion, Office
 from monitor.core.advice import hold_advice
-from monitor.core.incidents import IncidentEvent
 from monitor.core.ports import Message
 from monitor.core.routes import About, Owed
 from monitor.signed_links import Purpose
@@ -45,21 +43,20 @@ def _incident(house: "House", owed: Owed) -> Message:
         owed.to,
         owed.audience,
         owed.severity,
-        body=_body(owed),
+        body=_with_lead(house, owed, owed.event.incident),
         links=Links(
             acknowledge=house.links.url(Purpose.ACKNOWLEDGE, owed.route_id, owed.thread),
             snooze=house.links.url(Purpose.SNOOZE, owed.route_id, owed.thread),
         ),
         advice=[advice.as_json()] if advice else [],
     )
-    return render(_with_lead(house, owed.event), occasion, office(house))
+    return render(owed.event, occasion, office(house))
 
 
-def _with_lead(house: "House", event: IncidentEvent) -> IncidentEvent:
+def _with_lead(house: "House", owed: Owed, incident: str) -> Mapping[str, Any]:
     """Say too who was first, we or the provider, if that admits it."""
     with Session(house.engine) as session:
-        lead = _lead(session, house, event.incident)
-    return replace(event, sentence=f"{event.sentence} {lead}") if lead else event
+        return {**owed.body, "lead": _lead(session, house, incident)}
 
 
 def _lead(session: Session, house: "House", incident: str) -> str:
